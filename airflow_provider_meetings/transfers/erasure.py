@@ -112,7 +112,9 @@ class Erasure:
             for table in dict.fromkeys(table for table, _ in found)
         ]
         unsearched = sum(key[:3] in self._eraser.shared for key in self._eraser.unsearched)
+        loose = sum(self._eraser.loose.values()) if self.plan["subject"]["person"] else 0
         self.plan["unreachable"] = [
+            *([f"{loose} objects without a receipt, which are not searched"] if loose else ()),
             *([f"{unsearched} media files and documents of others, which are not searched"] if unsearched else ()),
             "versions of objects, and what an Object Lock keeps; backups and copies; XComs, logs, arguments of DAGs",
         ]

@@ -363,3 +363,13 @@ def test_recording_that_a_run_has_listed(pipeline: Everywhere) -> None:
     ledger.write(State(items={name: item.replace(closed=frozenset({"listed"}))}))
     pipeline.forget(apply=True)
     assert pipeline.where(READY_MINUTE) == []
+
+
+def test_person_without_receipts(pipeline: Everywhere) -> None:
+    files = list((pipeline.root / "media" / "feishu").rglob("*.receipt.json"))
+    assert "without a receipt" not in str(pipeline.forget(person=PEOPLE["feishu"])["unreachable"])
+    for receipt in files[1:]:
+        receipt.unlink()
+    others = sum(ENGLISH_MINUTE in receipt.name for receipt in files[1:])
+    unreachable = pipeline.forget(person=PEOPLE["feishu"])["unreachable"]
+    assert f"{others} objects without a receipt, which are not searched" in unreachable

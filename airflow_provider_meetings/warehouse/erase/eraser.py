@@ -54,6 +54,8 @@ class Eraser:
         """Whether something stays that could go, or what goes was named."""
         self.rewritten: dict[Key, tuple[int | None, str | None]] = {}
         """By `FILE`, the new size and sha256 of a text file that names the person; None if it goes."""
+        self.loose: dict[str, int] = {}
+        """By store, the number of objects without a receipt, which are not searched."""
         self.unsearched: set[Key] = set()
         """By `FILE`, media and documents, in which the person may occur."""
         hashes = {hmac.new(key, one.encode(), hashlib.sha256).hexdigest() for one in self._person}

@@ -47,6 +47,7 @@ def _actions(store: Store, eraser: Eraser, segments: Segments) -> Iterator[_Acti
         if _belongs(store, eraser, upload.key):
             _check_idle(store, upload.key, upload.modified)
             yield "removed", upload.size or 0, partial(store.remove, upload)
+    loose = 0  # objects without a receipt
     for listed in store.walk():
         remove = ("removed", listed.size, partial(store.delete, listed.key))
         if in_ledger(listed.key):
@@ -55,11 +56,15 @@ def _actions(store: Store, eraser: Eraser, segments: Segments) -> Iterator[_Acti
             if any(map(eraser.is_in, _lines(store, listed.key))):
                 yield remove
         elif listed.key.endswith(RECEIPT_SUFFIX) and (receipt := Receipt.from_bytes(store.read(listed.key))):
+            loose -= 1
             yield from _of_receipt(store, eraser, segments, listed.key, receipt)
         elif _belongs(store, eraser, listed.key):
             if listed.key.endswith(CHECKPOINT_SUFFIX):
                 _check_idle(store, listed.key, listed.modified)
             yield remove
+        else:
+            loose += 1
+    eraser.loose[store.uri("")] = max(loose, 0)
 
 
 def _belongs(store: Store, eraser: Eraser, key: str) -> bool:
