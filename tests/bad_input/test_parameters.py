@@ -21,9 +21,13 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, RUNNING_MEETING
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
+from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.operators.ledger import LedgerCheckOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
@@ -111,6 +115,8 @@ def test_invalid_value_is_refused_before_first_request(
 def test_other_arguments_of_rows_are_valid(emulated: Any, context: Any, place: Path, cls: type) -> None:
     """Otherwise each row would be refused because of them."""
     made = make(cls, None, place)
+    if cls is LedgerCheckOperator:  # there must be one
+        Ledger(store_at(made.ledger)).write(State(since={"window": 0.0}))
     if cls in RUN:
         assert made.execute(context)
 
