@@ -19,10 +19,7 @@ from airflow_provider_meetings.api.times import parse_time
 
 
 class RecordingState(StrEnum):
-    """The state of a recording. The first three mean "not yet"; only sensors set `overdue`; the rest are final.
-
-    What the user has excluded or forgotten is `excluded`, whatever the platform says.
-    """
+    """The first three mean "not yet"; only sensors set `overdue`, and only the user's rules and marks `excluded`."""
 
     RECORDING = "recording"
     PROCESSING = "processing"

@@ -53,7 +53,7 @@ def _command(name: str, text: str, description: str, *args: Arg) -> ActionComman
     return ActionCommand(name=name, help=text, description=description, func=func, args=(*args, ARG_VERBOSE))
 
 
-_POSITIVE: Any = {"type": positive_int(allow_zero=False), "metavar": "N"}  # type: ignore[no-untyped-call]
+_POSITIVE: Any = {"type": positive_int(allow_zero=False), "metavar": "N"}  # type: ignore[no-untyped-call]  # as above
 _TARGET = _arg("target", help="The target of the landings, such as file:///data/lake, or a folder in it")
 
 

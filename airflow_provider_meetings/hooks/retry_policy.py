@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 try:
     from airflow.sdk import RetryDecision, RetryPolicy
 except ImportError:  # before Airflow 3.3; then `set_retry_policy` does nothing
-    RetryPolicy = object  # type: ignore[assignment,misc]
+    RetryPolicy = object  # type: ignore[assignment,misc]  # a base class without methods
 
 MIN_JITTER_SECONDS = 10.0
 JITTER = 0.1
