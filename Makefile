@@ -84,13 +84,13 @@ $(VENV)/.all: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing the provider and the tools for its development (once; about a minute) ..."
-	@$(INSTALL) '.[dev]'
+	@$(INSTALL) '.[all]' --group dev
 	@touch $@
 
 # Not in .dev, because its driver is compiled. Tests that need it are skipped without it.
 $(VENV)/.mysql: $(VENV)/.dev
 	@echo "Installing Airflow's MySQL provider (once; compiles its driver) ..."
-	@$(INSTALL) '.[dev,mysql]'
+	@$(INSTALL) '.[all,mysql]' --group dev
 	@touch $@
 
 # Peers are optional: the benchmarks list those that could not be installed.

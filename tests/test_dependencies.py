@@ -29,7 +29,7 @@ def imported() -> set[str]:
 
 def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [entry for name, entries in project["optional-dependencies"].items() if name != "dev" for entry in entries]
+    extras = [entry for entries in project["optional-dependencies"].values() for entry in entries]
     return {re.split(r"[^\w.-]", entry)[0].lower() for entry in [*project["dependencies"], *extras]}
 
 
