@@ -1,4 +1,4 @@
-"""Write ``docs/documents.rst`` from the table in the tests: all fields and codes of the five vendor documents."""
+"""Write ``docs/reference/documents.rst`` from the table in the tests: fields and codes of the five documents."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ sys.path.insert(0, str(ROOT))
 from tests.documents.table import page  # noqa: E402  # the tests are not installed
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "documents.rst").write_text(page())
+    (ROOT / "docs" / "reference" / "documents.rst").write_text(page())

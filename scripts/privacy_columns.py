@@ -1,4 +1,4 @@
-"""Write ``docs/privacy_columns.rst`` from the tables: the actions of `redact` on each column."""
+"""Write ``docs/reference/privacy_columns.rst`` from the tables: the actions of `redact` on each column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_meetings.warehouse.privacy.rules import (
 )
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "privacy_columns.rst"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "privacy_columns.rst"
 _ALSO = {
     "recording_id": "``file_id``, the same id in Feishu; ``item_key``; requested ids (``selector``, ``listed_by``)",
     "file_id": "``recording_id``, the same id in Feishu",
@@ -34,7 +34,7 @@ def page() -> str:
         "========================",
         "",
         "Generated from ``warehouse/privacy`` by ``scripts/privacy_columns.py``; CI fails if it is out of date.",
-        "See :doc:`privacy` for how to use it.",
+        "See :doc:`/guides/privacy` for how to use it.",
         "",
         ".. list-table::",
         "   :header-rows: 1",

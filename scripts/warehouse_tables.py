@@ -1,4 +1,4 @@
-"""Write ``docs/warehouse_tables.rst`` from the tables: a diagram and all columns with their comments."""
+"""Write ``docs/reference/tables.rst`` from the tables: a diagram and all columns with their comments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Table
 from airflow_provider_meetings.warehouse.tables.tables import Tables, tables
 from airflow_provider_meetings.warehouse.tables.types import Id
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "warehouse_tables.rst"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "tables.rst"
 _OWNERS = (("recording_id", "recordings"), ("post_id", "posts"))
 _KINDS = {"DateTime": "time", "BigInteger": "whole number", "Boolean": "yes or no", "JSON": "JSON", "Text": "text"}
 

@@ -1,4 +1,4 @@
-"""Every field and every code of the five documents, for the tests and for ``docs/documents.rst``.
+"""Every field and every code of the five documents, for the tests and for ``docs/reference/documents.rst``.
 
 ``scripts/document_table.py`` generates the page from this table; a test compares them.
 """

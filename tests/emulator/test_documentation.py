@@ -1,4 +1,4 @@
-"""The examples of docs/emulator.rst and docs/testing.rst work, and the pages are complete."""
+"""The examples of docs/guides/emulator.rst and docs/guides/testing.rst work, and the pages are complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_meetings.emulator.control.settings import SETTINGS
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "guides"
 PAGE = "\n".join((DOCS / name).read_text("utf-8") for name in ("emulator.rst", "testing.rst"))
 CURLS = re.findall(r"\$ curl (.*)", PAGE)
 

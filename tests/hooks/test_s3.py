@@ -22,7 +22,7 @@ from tests.storage.s3.s3_bench import S3Bench, s3_bench
 from tests.storage.s3.s3_front import Response, serve_front
 
 BODY = bytes(parts.PART_SIZE + 1)
-PAGE = (Path(__file__).parents[2] / "docs" / "stores.rst").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "stores.rst").read_text()
 
 
 def _documented() -> dict[str, dict[str, Any]]:

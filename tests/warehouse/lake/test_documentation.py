@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.warehouse.lake.lakes import land, query
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "lake.rst"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "guides" / "lake.rst"
 
 
 def statements_for(title: str) -> str:

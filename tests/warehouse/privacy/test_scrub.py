@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.landing.layout import safe_name
 from airflow_provider_meetings.warehouse.privacy.scrub import Replacements, Scrub, add_replacement, fold
 
 LONG = 600_000
-PAGE = Path(__file__).parents[3] / "docs" / "privacy.rst"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "privacy.rst"
 FOUND, NOT_FOUND = (
     [
         (value, re.sub(r"<U\+([0-9A-F]{4})>", lambda code: chr(int(code[1], 16)), example))
