@@ -9,6 +9,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from airflow_provider_meetings.extras import EXTRAS
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "airflow_provider_meetings"
 
@@ -36,6 +38,11 @@ def declared() -> set[str]:
 def test_what_is_imported_is_declared() -> None:
     of_providers_and_airflow = {"botocore", "duckdb", "redis", "rich"}
     assert imported() - of_providers_and_airflow - {"pytest"} <= declared()  # the plugin of the emulator
+
+
+def test_extras() -> None:
+    declared_extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert declared_extras.keys() == EXTRAS | {"all"}
 
 
 def test_each_dependency_is_explained() -> None:

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.sanitize import check_text
+from airflow_provider_meetings.extras import EXTRAS, install
 
 MAX_CONN_ID_LENGTH = 250  # Airflow's own column
 _PROXIES = ("http", "https", "socks5", "socks5h")
@@ -74,10 +75,10 @@ def load_hook(conn: Any, name: str) -> Any:
         return conn.get_hook()
     except (AirflowException, ImportError) as error:
         kind = str(conn.conn_type)[:60]
+        remedy = install(kind) if kind in EXTRAS else "Install the Airflow provider of that type"
         raise AirflowFailException(
             f"{name}: connection {conn.conn_id!r} is of type {kind!r}, which has no hook here "
-            f"({type(error).__name__}): install the Airflow provider of that type, apache-airflow-providers-{kind}, on "
-            "every worker and triggerer, or use another connection"
+            f"({type(error).__name__}). {remedy}, or use another connection"
         ) from None
 
 

@@ -11,10 +11,16 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_meetings.api.errors import InvalidRequest, NotFound, StoreError
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.sanitize import check_text
+from airflow_provider_meetings.extras import install
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.s3.bucket import skip_payload_signing
 from airflow_provider_meetings.storage.s3.store import S3Store
+
+_S3_COMPATIBLE = (
+    "Alibaba OSS and Tencent COS are reached as s3://conn_id@bucket, with the vendor's address as endpoint_url of that "
+    f"connection. {install('amazon')}"
+)
 
 
 def store_at(target: object, name: str = "target") -> Store:
@@ -42,7 +48,9 @@ def store_at(target: object, name: str = "target") -> Store:
     except (ImportError, ValueError) as error:
         raise InvalidRequest(
             f"{name} {scheme[:60]}:// is not supported by the installed providers ({type(error).__name__})",
-            next_step="Use file://, or install the provider of the store: amazon for s3://, google for gs://, "
+            next_step=_S3_COMPATIBLE
+            if scheme in {"oss", "cos"}
+            else "Use file:// or s3://, or install the Airflow provider of the store: google for gs://, "
             "microsoft.azure for abfs://, sftp for sftp://.",
         ) from None
     if path.protocol not in {"file", "local"}:
@@ -99,7 +107,7 @@ def _s3_store(address: str, name: str) -> S3Store:
     except ImportError:
         raise InvalidRequest(
             f"{name} s3:// needs Airflow's amazon provider, also for stores of other vendors",
-            next_step="pip install 'airflow-provider-meetings[amazon]'",
+            next_step=install("amazon"),
         ) from None
     netloc, _, prefix = address.partition("://")[2].partition("/")
     conn_id, _, bucket = netloc.rpartition("@")

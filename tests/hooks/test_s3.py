@@ -137,6 +137,12 @@ def test_address_without_bucket_is_refused(address: str) -> None:
         store_at(address)
 
 
+@pytest.mark.parametrize("address", ["oss://lake/raw", "cos://lake/raw"])
+def test_schemes_of_other_vendors_lead_to_s3(address: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"as s3://.*pip install 'airflow-provider-meetings\[amazon\]'"):
+        store_at(address)
+
+
 def test_missing_provider_names_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.s3", None)
     with pytest.raises(InvalidRequest, match=r"pip install 'airflow-provider-meetings\[amazon\]'"):

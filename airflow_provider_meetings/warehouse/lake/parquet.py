@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Table, Text
 
+from airflow_provider_meetings.extras import install
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.tables.types import Id
@@ -23,7 +24,7 @@ def check_installed() -> None:
     try:
         import pyarrow.parquet  # noqa: F401 - only the import is tested
     except ImportError:
-        raise LoadError("Parquet needs pyarrow: pip install 'airflow-provider-meetings[parquet]'") from None
+        raise LoadError(f"Parquet needs pyarrow. {install('parquet')}") from None
 
 
 def schema_of(table: Table) -> Any:
