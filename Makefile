@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs clean
+.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
@@ -23,6 +23,7 @@ help:
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
 	@echo "make bench     compare speed with other tools (one case: make bench BENCH_CASES=local)"
 	@echo "make docs      build the documentation in docs/_build"
+	@echo "make linkcheck  check the documentation's links to other sites"
 	@echo "make clean     remove all files that these commands made"
 
 demo: $(VENV)/.all
@@ -66,6 +67,10 @@ bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made $(VENV)-bench-d
 
 docs: $(VENV)/.dev
 	@$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
+
+# Asks each web page that the documentation names; needs a network.
+linkcheck: $(VENV)/.dev
+	@$(BIN)/sphinx-build --builder linkcheck docs docs/_build/linkcheck
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs $(VENV)-bench-dlt demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,56 @@
 """How the documentation is built."""
 
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Autodoc imports Airflow, which writes a configuration into its home.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-meetings-docs-")
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import reference_pages  # noqa: E402  # after Airflow's home
+
+from airflow_provider_meetings import __version__  # noqa: E402
+
+reference_pages.write()
+
 project = "airflow-provider-meetings"
 copyright = "the airflow-provider-meetings authors"  # noqa: A001  # Sphinx's name
-extensions: list[str] = []
+version = release = __version__
+extensions = ["sphinx.ext.autodoc"]
+# The benchmarks' pages are included by others.
 exclude_patterns = ["_build", "understand/benchmarks*.rst"]
-html_theme = "alabaster"
+# In docstrings a single backtick marks code.
+default_role = "literal"
+
+nitpicky = True
+# Types of Airflow, requests and the standard library have no page here; those of this package that the reference leaves
+# out are described by their names.
+nitpick_ignore_regex = [("py:.*", ".*")]
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+add_module_names = False
+
+linkcheck_timeout = 20
+linkcheck_retries = 2
+
+html_theme = "pydata_sphinx_theme"
+html_title = "Meeting recordings for Airflow"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "Meeting recordings for Airflow"},
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_toc_level": 2,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
