@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import formatdate
 from functools import partial
 from typing import Any, Final
@@ -24,19 +25,36 @@ from airflow_provider_meetings.emulator.feishu import meetings, minutes, oauth, 
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import files, recordings, transcripts
 
-_ENDPOINT_HANDLERS: Final[dict[str, Handler]] = {
-    name: handler
-    for module in (
-        tokens, oauth, search, meetings, minutes, report, posts,
-        recordings, files, transcripts,
-    )
-    for name, handler in module.HANDLERS.items()
-}  # fmt: skip
+_ENDPOINT_HANDLERS: Final[Mapping[str, Handler]] = {
+    "feishu.tenant_access_token": tokens.tenant_access_token,
+    "feishu.app_ticket_resend": tokens.resend,
+    "feishu.app_access_token": tokens.app_access_token,
+    "feishu.store_tenant_access_token": tokens.store_tenant_access_token,
+    "feishu.user_access_token": oauth.token,
+    "feishu.user_access_token_v3": oauth.token,
+    "feishu.user_info": oauth.user_info,
+    "feishu.minutes_search": search.minutes_search,
+    "feishu.minute": minutes.minute,
+    "feishu.minute_media": minutes.minute_media,
+    "feishu.minute_transcript": minutes.minute_transcript,
+    "feishu.minute_statistics": minutes.minute_statistics,
+    "feishu.minute_artifacts": minutes.minute_artifacts,
+    "feishu.meeting_recording": meetings.meeting_recording,
+    "feishu.meetings_by_number": meetings.meetings_by_number,
+    "feishu.meeting_list": report.meeting_list,
+    "feishu.post": posts.post,
+    "wecom.gettoken": recordings.gettoken,
+    "wecom.record_list": recordings.record_list,
+    "wecom.get_file_list": files.get_file_list,
+    "wecom.get_file": files.get_file,
+    "wecom.get_paragraph_list": transcripts.get_paragraph_list,
+    "wecom.get_detail": transcripts.get_detail,
+}
 _SECRETS: Final = (
     "authorization", "proxy-authorization", "cookie", "access_token", "corpsecret", "app_secret", "client_secret",
     "refresh_token", "app_access_token", "app_ticket", "code_verifier",
 )  # fmt: skip
-_OTHER_HANDLERS: Final[dict[str, Handler]] = {oauth.AUTHORIZE_PATH: oauth.consent_page, **MEDIA_HANDLERS}
+_OTHER_HANDLERS: Final[Mapping[str, Handler]] = {oauth.AUTHORIZE_PATH: oauth.consent_page, **MEDIA_HANDLERS}
 
 
 def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:

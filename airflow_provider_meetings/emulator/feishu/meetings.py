@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER
@@ -89,6 +88,3 @@ def _brief(state: EmulatorState, meeting: FeishuMeeting) -> dict[str, str]:
     if minute is not None and minute.note_id:
         brief["note_id"] = minute.note_id
     return brief
-
-
-HANDLERS: Final[dict[str, Handler]] = {_RECORDING: meeting_recording, _BY_NUMBER: meetings_by_number}

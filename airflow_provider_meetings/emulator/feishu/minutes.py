@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.media import attachment, feishu_link
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.feishu import FeishuArtifacts, FeishuMinute, FeishuStatistics
@@ -150,12 +149,3 @@ def _requested_minute(
         if polls("minute", token) < needed:
             raise answers.error(endpoint, 2091003)
     return minute
-
-
-HANDLERS: Final[dict[str, Handler]] = {
-    _MINUTE: minute,
-    _MEDIA: minute_media,
-    _TRANSCRIPT: minute_transcript,
-    _STATISTICS: minute_statistics,
-    _ARTIFACTS: minute_artifacts,
-}

@@ -11,7 +11,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.feishu import json_body
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, App
 from airflow_provider_meetings.emulator.seed.credentials import (
@@ -155,6 +154,3 @@ async def user_info(state: EmulatorState, request: Request) -> Response:
     if _USER_ID_SCOPE in scopes:
         data["user_id"] = FEISHU_USER.user_id
     return answers.success(data, state.now())
-
-
-HANDLERS: Final[dict[str, Handler]] = {_EXCHANGE: token, f"{_EXCHANGE}_v3": token, _USER_INFO: user_info}

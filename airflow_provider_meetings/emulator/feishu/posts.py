@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
@@ -48,6 +47,3 @@ async def post(state: EmulatorState, request: Request) -> Response:
         "dislike_count": post.dislike_count,
     }
     return answers.success({"post": data}, state.now())
-
-
-HANDLERS: Final[dict[str, Handler]] = {_POST: post}

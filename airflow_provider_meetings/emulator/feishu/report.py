@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
 from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting
@@ -96,6 +95,3 @@ def _format_duration(meeting: FeishuMeeting) -> str:
     minutes, seconds = divmod(round((meeting.end - meeting.start).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}"
-
-
-HANDLERS: Final[dict[str, Handler]] = {_NAME: meeting_list}

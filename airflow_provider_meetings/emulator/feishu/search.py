@@ -12,7 +12,6 @@ from starlette.responses import Response
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.feishu import json_body
 from airflow_provider_meetings.emulator.answers.paging import page_of
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
@@ -74,6 +73,3 @@ def _filters(filters: Mapping[str, Any]) -> tuple[datetime, datetime, list[str]]
     if start.tzinfo is None or end.tzinfo is None or not isinstance(owners, list):
         raise ValueError(filters)
     return start, end, owners
-
-
-HANDLERS: Final[dict[str, Handler]] = {_MINUTES: minutes_search}

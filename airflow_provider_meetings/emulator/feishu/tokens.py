@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.feishu import json_body
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.model.feishu_apps import NEEDED, SELF_BUILT_ONLY, App, Cloud, missing_scopes
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_TENANT_KEY, find_app
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
@@ -126,11 +125,3 @@ def _check_store_app(endpoint: str) -> None:
     """Refuse a store app where only self-built apps are allowed. Assumed: as if it lacked the scope."""
     if endpoint in SELF_BUILT_ONLY:
         raise answers.missing_scope(endpoint, 99991672, NEEDED[endpoint])
-
-
-HANDLERS: Final[dict[str, Handler]] = {
-    _TENANT: tenant_access_token,
-    _RESEND: resend,
-    _APP: app_access_token,
-    _STORE_TENANT: store_tenant_access_token,
-}

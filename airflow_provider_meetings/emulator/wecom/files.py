@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.media import wecom_link
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.answers.wecom import (
     authorized_body,
     invalid_parameter,
@@ -102,6 +101,3 @@ def _link(state: EmulatorState, request: Request, file: WecomFile, media: Media 
     if media is None:
         return ""
     return wecom_link(request, state, media, f"{file.record_file_id}{suffix}.{media.kind}", file.record_file_id)
-
-
-HANDLERS: Final[dict[str, Handler]] = {"wecom.get_file_list": get_file_list, "wecom.get_file": get_file}

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.answers.wecom import authorized_body, integer, invalid_parameter, text
 from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording
@@ -141,6 +140,3 @@ def _state_after(state: EmulatorState, recording: WecomRecording, polls: int) ->
     if polls < needed:
         return _RECORDING
     return _TRANSCODING if polls < 2 * needed else _DONE
-
-
-HANDLERS: Final[dict[str, Handler]] = {"wecom.gettoken": gettoken, _LIST: record_list}

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import wecom as answers
-from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.answers.wecom import (
     authorized_body,
     integer,
@@ -89,9 +88,3 @@ def _paragraph(index: int, paragraph: WecomParagraph) -> dict[str, Any]:
             for sid, sentence in enumerate(paragraph.sentences)
         ],
     }
-
-
-HANDLERS: Final[dict[str, Handler]] = {
-    "wecom.get_paragraph_list": get_paragraph_list,
-    "wecom.get_detail": get_detail,
-}
