@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from starlette.requests import Request
@@ -30,29 +31,21 @@ _OAUTH_ERRORS: Final = {
 _USER_ID_TYPES: Final = ("open_id", "union_id", "user_id")
 
 
+@dataclass(eq=False)
 class FeishuError(Exception):
     """An error answer: HTTP status, Feishu's code and its message."""
 
-    def __init__(
-        self,
-        status: int,
-        code: int,
-        msg: str,
-        headers: Mapping[str, str] | None = None,
-        scopes: tuple[str, ...] = ("minutes:minutes:readonly",),
-    ) -> None:
-        super().__init__(status, code, msg)
-        self.status = status
-        self.code = code
-        self.msg = msg
-        self.headers = dict(headers or {})
-        self.scopes = scopes
+    status: int
+    code: int
+    msg: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ("minutes:minutes:readonly",)
 
 
 def error(endpoint: str, code: int, headers: Mapping[str, str] | None = None) -> FeishuError:
     """Return the error that the documents of ``endpoint`` list under ``code``."""
     row = documented(endpoint, code)
-    return FeishuError(row.status, row.code, row.message, headers)
+    return FeishuError(row.status, row.code, row.message, headers or {})
 
 
 def missing_scope(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuError:
