@@ -77,7 +77,7 @@ def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:
             *(Route(path, partial(handler, state)) for path, handler in _OTHER_HANDLERS.items()),
             *Control(state, host).routes(),
         ],
-        middleware=[Middleware(RequestLog, state=state), Middleware(Headers, state=state)],
+        middleware=[Middleware(Exchange, state=state)],
         exception_handlers={HTTPException: unrouted},
     )
     # The vendors send no redirects here, so a client that depends on them must fail.
@@ -85,19 +85,33 @@ def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:
     return app
 
 
-class RequestLog:
-    """Log each request before it is answered. Plain ASGI: Starlette's BaseHTTPMiddleware would slow down streams."""
+class Exchange:
+    """Log each request before it is answered, and send the headers as Feishu's Python SDK needs them.
+
+    Plain ASGI: Starlette's BaseHTTPMiddleware would slow down streams.
+    """
 
     def __init__(self, app: ASGIApp, state: EmulatorState) -> None:
         self.app = app
         self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Log the request, unless it is one of the control routes, and pass it on."""
+        """Pass the request on; capitalize the header names of the response, and add the date of the calendar."""
+        if not scope["path"].startswith(PREFIX):
+            receive = await self._logged(scope, receive)
+
+        async def send_capitalized(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # Names as ``X-Tt-Logid``, not in lower case.
+                headers = [(name.title(), value) for name, value in message["headers"]]
+                message["headers"] = [*headers, (b"Date", formatdate(self.state.calendar(), usegmt=True).encode())]
+            await send(message)
+
+        await self.app(scope, receive, send_capitalized)
+
+    async def _logged(self, scope: Scope, receive: Receive) -> Receive:
+        """Log the request, and return what receives its body once more."""
         request = Request(scope, receive)
-        if request.url.path.startswith(PREFIX):
-            await self.app(scope, receive, send)
-            return
         body = await request.body()
         parts: list[dict[str, Any]] = [dict(request.query_params), dict(request.headers), await json_body(request)]
         withheld = [name for part in parts for name in _SECRETS if part.pop(name, None)]
@@ -110,23 +124,4 @@ class RequestLog:
                 return {"type": "http.request", "body": unread.pop(), "more_body": False}
             return await receive()
 
-        await self.app(scope, replay, send)
-
-
-class Headers:
-    """Send the date, and header names as ``X-Tt-Logid``, as Feishu's Python SDK needs them, not in lower case."""
-
-    def __init__(self, app: ASGIApp, state: EmulatorState) -> None:
-        self.app = app
-        self.state = state
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Capitalize the header names of the response, and add the date of the company's calendar."""
-
-        async def send_capitalized(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [(name.title(), value) for name, value in message["headers"]]
-                message["headers"] = [*headers, (b"Date", formatdate(self.state.calendar(), usegmt=True).encode())]
-            await send(message)
-
-        await self.app(scope, receive, send_capitalized)
+        return replay
