@@ -37,11 +37,6 @@ class FaultList(Generic[Fault]):
         with self._lock:
             return iter(list(self._faults))
 
-    def clear(self) -> None:
-        """Remove all faults."""
-        with self._lock:
-            self._faults.clear()
-
 
 class EndpointFaults(FaultList[Counted]):
     """Hold the injected faults of requests, and return for each request the first that applies to it."""
