@@ -8,6 +8,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pendulum
+
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.models import PlainJson
 from airflow_provider_meetings.api.poll import Poll
@@ -39,9 +41,14 @@ class Schedule(PlainJson):
     exponential_backoff: bool = False
     max_wait: float | None = None
 
+    @property
+    def deadline(self) -> float:
+        """The first deadline, in seconds since the epoch."""
+        return self.started + min(self.timeout, self.execution_timeout or self.timeout)
+
     def left(self, now: float) -> float:
         """Return the time until the first deadline."""
-        return self.started + min(self.timeout, self.execution_timeout or self.timeout) - now
+        return self.deadline - now
 
     def pause(self, now: float) -> float:
         """Return the time between the starts of two rounds; with backoff, that of the base class of sensors."""
@@ -95,7 +102,7 @@ class Wait:
             self._failing_since = None
             if (text := self.poll.describe()) != self._said:
                 self._said = text
-                log.info("Still pending: %s", text)
+                log.info("Still pending: %s; since %s, until %s", text, _utc(schedule.started), _utc(schedule.deadline))
         elif isinstance(cause, RateLimited):
             self._failing_since = None
             log.info("Rate limited; next poll in %.0f s: %s", pause, error)
@@ -105,3 +112,7 @@ class Wait:
                 raise error
             log.warning("Poll failed; next poll in %.0f s: %s", pause, error)
         return max(0.1, min(pause, schedule.left(now)))
+
+
+def _utc(seconds: float) -> str:
+    return pendulum.from_timestamp(int(seconds)).to_iso8601_string()

@@ -34,6 +34,7 @@ CLOCK_TOLERANCE = timedelta(hours=1)
 """How far the worker's clock may be behind the one that made the window."""
 LONGEST_REVISIT = timedelta(days=36_500)  # so that its end is a time
 NAMED_WINDOWS = 20  # in an error
+NAMED_RECORDINGS = 10  # in the log
 _RULES = "Write for example {'owner_ids': ['zhangwei'], 'title': '(?i)interview'}."
 _NOTHING = frozenset({RecordingState.ABSENT, RecordingState.UNKNOWN})
 
@@ -143,11 +144,13 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
                 windows = BatchWriter(self.batches_to, context, "windows")
             add = batches.add if batches else found.append
             report = WindowReport(self.log, windows, by_ledger=listing is not None)
-            states: Counter[RecordingState] = Counter()
+            states, first = Counter[RecordingState](), list[str]()
             try:
                 listed = listing.recordings(report.add) if listing else client.list(query, report.add)
                 for recording in listed if listing else (exclude.apply(one)[0] for one in listed):
                     states[recording.state] += 1
+                    if len(first) < NAMED_RECORDINGS and recording.state is not RecordingState.EXCLUDED:
+                        first.append(recording.label)
                     add(recording.to_dict())
             finally:
                 summary: dict[str, Any] = {"platform": client.platform, "tenant": client.tenant}
@@ -155,8 +158,8 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
                 if listing:
                     summary["ledger"] = listing.entry
                 context["ti"].xcom_push(key="summary", value=summary)
-            counts = (states.total(), report.counts(), summary["excluded"] or "nothing")
-            self.log.info("Listed %d recordings; windows: %s; excluded or forgotten: %s", *counts)
+            counts = (_describe(states, first), report.counts(), summary["excluded"] or "nothing")
+            self.log.info("Listed %s; windows: %s; excluded or forgotten: %s", *counts)
             report.check()
             if listing:
                 listing.write()
@@ -199,6 +202,18 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
                 next_step="List it after its end.",
             )
         return query
+
+
+def _describe(states: Counter[RecordingState], first: Sequence[str]) -> str:
+    """Return the number of recordings, by state, and the first ids that are not excluded, for a log line."""
+    total, others = states.total(), states.total() - states[RecordingState.EXCLUDED] - len(first)
+    by_state = ", ".join(f"{number} {state}" for state, number in states.items() if number)
+    more = f" and {others} more" if others else ""
+    return (
+        f"{total} recordings"
+        + (f" ({by_state})" if by_state else "")
+        + (f": {', '.join(first)}{more}" if first else "")
+    )
 
 
 class WindowReport:

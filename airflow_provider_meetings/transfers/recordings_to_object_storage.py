@@ -130,6 +130,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
 
             def land(recording: Recording, media: MediaFile) -> StoredFile:
                 if marks.has_file(media):
+                    self.log.info("Skipping %r (%s) of %s: %s", media.file_id, media.kind, recording.label, FORGOTTEN)
                     return without_object(media, "refused", FORGOTTEN)
                 key = layout.receipt_key(recording, media)
                 stored = landing.land(recording, media, if_present="verify" if key in earlier else None)
@@ -213,7 +214,12 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         summary |= {name: found[:LISTED] for name, found in lists.items()}
         summary["counts"] = counts = {name: len(found) for name, found in lists.items()}
         self.log.info(
-            "Files: %s; %d bytes written; %d recordings not ready", summary["outcomes"], written, counts["not_ready"]
+            "%d files of %d recordings: %s; %d bytes written; %d recordings not ready",
+            outcomes.total(),
+            len(named),
+            ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()) or "none",
+            written,
+            counts["not_ready"],
         )
         if without_files := lists["without_files"]:
             self.log.warning("No file of the requested kinds in: %s", ", ".join(without_files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MEETING, READY_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import (
+    PROCESSING_MEETING,
+    READY_MEETING,
+    READY_MINUTE,
+    UNRECORDED_MEETING,
+)
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
 from airflow_provider_meetings.hooks import arguments, batches
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
@@ -143,7 +149,27 @@ def test_windows_in_log(emulated: Any, context: Any, capsys: pytest.CaptureFixtu
     assert " from 2026-10-04T16:00:00+00:00 to " in lines[0]
     total = len(context["ti"].pushed["summary"]["windows"])
     assert len(lines) == total
-    assert f"Listed {len(found)} recordings; windows: 2 refused, {total - 2} complete" in logged
+    assert f"; windows: 2 refused, {total - 2} complete" in logged
+    states = Counter(one["state"] for one in found)
+    first = ", ".join(one["recording_id"] or f"owner {OWNERS[0]}" for one in found[:10])
+    by_state = ", ".join(f"{number} {state}" for state, number in states.items())
+    assert len(states) > 1
+    assert f"Listed {len(found)} recordings ({by_state}): {first} and {len(found) - 10} more; windows" in logged
+    assert not any(one["title"] in logged for one in found if one["title"])
+
+
+def test_first_ids_in_log(emulated: Any, context: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [READY_MEETING, UNRECORDED_MEETING]
+    feishu = {"meetings_conn_id": "feishu_default", "start": None, "end": None}
+    wecom(**feishu, meeting_ids=ids).execute(context)
+    logged = capsys.readouterr().out
+    assert f"Listed 2 recordings (1 ready, 1 absent): {READY_MINUTE}, meeting {UNRECORDED_MEETING}; windows" in logged
+    wecom(**feishu, meeting_ids=ids[:1], exclude={"title": "."}).execute(context)
+    logged = capsys.readouterr().out
+    assert "Listed 1 recordings (1 excluded); windows" in logged
+    assert READY_MINUTE not in logged
+    wecom(owner_ids=[OWNERS[0]], start="2020-01-01T00:00:00Z", end="2020-01-02T00:00:00Z").execute(context)
+    assert "Listed 0 recordings; windows: 1 complete" in capsys.readouterr().out
 
 
 def test_empty_listing_says_what_is_visible(

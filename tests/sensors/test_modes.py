@@ -68,6 +68,16 @@ class TestModes:
         again = len([r for r in emulated.state.requests if READY_MINUTE in r.path])
         assert again == {"poke": 1, "reschedule before 3.3": 5}.get(waiting.mode, 2)
 
+    def test_log_says_what_is_pending_and_until_when(
+        self, emulated: Any, waiting: Waiting, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
+        with pytest.raises(AirflowSensorTimeout):
+            waiting.run(meeting_ids=[READY_MEETING, RUNNING_MEETING], timeout=200)
+        times = "since 2027-01-15T08:00:00Z, until 2027-01-15T08:03:20Z"
+        lines = {record.getMessage() for record in caplog.records if "Still pending" in record.getMessage()}
+        assert lines == {f"Still pending: meeting {RUNNING_MEETING} (recording); {times}"}
+
     def test_wecom_meeting(self, emulated: Any, waiting: Waiting) -> None:
         emulated.state.not_ready_polls = 1
         meeting = emulated.state.company.wecom_recordings[PROCESSING_RECORD].meetingid

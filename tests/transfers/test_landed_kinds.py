@@ -168,6 +168,36 @@ def test_missing_summary_is_absent(emulated: Any, context: Any, tmp_path: Path) 
     assert [(f["kind"], f["outcome"]) for f in stored] == [("summary", "absent")]
 
 
+def test_log_has_a_line_per_file_and_one_for_all(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    recordings = list_feishu(context, RUNNING_MEETING, READY_MEETING, AUDIO_ONLY_MEETING)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings, "kinds": ["video", "transcript-txt"]}
+
+    def land() -> tuple[list[dict[str, Any]], str]:
+        capsys.readouterr()
+        caplog.clear()
+        stored = land_media(context, tmp_path, **arguments)
+        # The engine logs by the standard library, the operator by Airflow.
+        logged = "\n".join([*caplog.messages, capsys.readouterr().out])
+        assert not any(one["title"] in logged for one in recordings if one["title"])
+        for file in stored:
+            name = file["uri"] or f"{file['file_id']!r} ({file['kind']})"
+            assert logged.count(name) == 1
+        assert f"Skipping meeting {RUNNING_MEETING}: state is recording" in logged
+        return stored, logged
+
+    stored, logged = land()
+    assert sorted(file["outcome"] for file in stored) == ["absent", "landed", "landed", "landed"]
+    assert f"Landed {stored[0]['uri']}: {stored[0]['size']} bytes, fetched " in logged
+    written = sum(file["size"] or 0 for file in stored)
+    assert re.search(f"4 files of 2 recordings: .*3 landed.*; {written} bytes written; 1 recordings not ready", logged)
+    _, logged = land()
+    assert f"Skipping {stored[0]['uri']}: already landed" in logged
+    assert re.search("4 files of 2 recordings: .*3 skipped.*; 0 bytes written; 1 recordings not ready", logged)
+
+
 def test_ready_recordings_without_files_are_in_summary(
     emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

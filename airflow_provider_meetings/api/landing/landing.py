@@ -134,7 +134,7 @@ class Landing:
         except OSError as error:
             text = f"{target.uri} is complete, but without receipt; a retry lands it again: {error.strerror}"
             raise OSError(error.errno, text) from None
-        log.info("Landed %s", target.uri)
+        log.info("Landed %s: %s", target.uri, result.figures)
         replaced = old is not None or target.replaces
         outcome = "replaced" if replaced else "resumed" if result.resumed else "landed"
         return receipt.stored_file(outcome, target.uri)

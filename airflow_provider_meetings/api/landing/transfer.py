@@ -49,11 +49,15 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """The published object, with its `sha256`; None if the resumed bytes could not be read before."""
+    """The published object, with its `sha256`; None if the resumed bytes could not be read before.
+
+    `figures`: those of `Progress.end`.
+    """
 
     stat: ObjectStat
     sha256: str | None
     resumed: bool
+    figures: str
 
 
 class ResumableTransfer:
@@ -220,8 +224,7 @@ class ResumableTransfer:
             raise MediaCorrupt(
                 f"{self._target.uri} has {stat.size} bytes after {self._size} written; it was deleted, else see the log"
             )
-        self._progress.end(stat.size)
-        return TransferResult(stat, sha256, self._resumed)
+        return TransferResult(stat, sha256, self._resumed, self._progress.end(stat.size))
 
     def _pause(self) -> None:
         """Stop and keep what the next try can resume."""

@@ -61,19 +61,13 @@ class Progress:
             left = f", about {max(length - received, 0) / max(rate, 1):.0f} s left"
         log.info("%s: %.1f%s, %s%s", self._label, received / _MIB, whole, _format_rate(rate), left)
 
-    def end(self, size: int) -> None:
-        """Report that the object is complete, with `size` bytes."""
+    def end(self, size: int) -> str:
+        """Count the duration of a complete object of `size` bytes, and return its figures for the log."""
         seconds = max(self._clock() - self._start, 1e-6)
         self._count()
         self._meter.timing("meetings.landing.duration", seconds, self._tags)
-        log.info(
-            "%s: %d bytes, fetched %d of them in %.1f s (%s)",
-            self._label,
-            size,
-            self._fetched,
-            seconds,
-            _format_rate(self._fetched / seconds),
-        )
+        rate = _format_rate(self._fetched / seconds)
+        return f"{size} bytes, fetched {self._fetched} of them in {seconds:.1f} s ({rate})"
 
     def _count(self) -> None:
         self._meter.count("meetings.landing.bytes", self._fetched - self._counted, self._tags)
