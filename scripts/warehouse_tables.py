@@ -1,4 +1,4 @@
-"""Write ``docs/reference/tables.rst`` from the tables: a diagram and all columns with their comments."""
+"""Write ``docs/reference/tables.rst`` from the tables: all columns with their comments."""
 
 from __future__ import annotations
 
@@ -7,45 +7,32 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.warehouse.tables.tables import Tables, tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from airflow_provider_meetings.warehouse.tables.types import Id
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "tables.rst"
-_OWNERS = (("recording_id", "recordings"), ("post_id", "posts"))
+OWNERS = (("recording_id", "recordings"), ("post_id", "posts"))
 _KINDS = {"DateTime": "time", "BigInteger": "whole number", "Boolean": "yes or no", "JSON": "JSON", "Text": "text"}
 
 
 def page() -> str:
     """Return the page."""
-    all_tables = tables()
     lines = [
-        "Tables",
-        "======",
+        "Tables of the warehouse and the lake",
+        "====================================",
         "",
         "Generated from ``warehouse/tables`` by ``scripts/warehouse_tables.py``; CI fails if it is out of date.",
-        "Each key begins with ``platform`` and ``tenant``, which the diagram omits. An arrow points to the table whose",
+        "Each key begins with ``platform`` and ``tenant``, which the picture omits. An arrow points to the table whose",
         "key the column holds. There are no foreign keys: the row may arrive later, or never.",
         "",
-        "::",
-        "",
-        *(f"    {line}".rstrip() for line in _diagram(all_tables)),
+        ".. image:: ../images/tables.svg",
+        "   :alt: the tables with their keys",
+        "   :class: dark-light",
         "",
     ]
-    for table in all_tables:
+    for table in tables():
         lines += _section(table)
     return "\n".join(lines)
-
-
-def _diagram(all_tables: Tables) -> Iterator[str]:
-    for table in all_tables:
-        keys = [column.name for column in table.primary_key][2:]
-        references = [f"{column} ─► {owner}" for column, owner in _OWNERS if column in table.c and owner != table.name]
-        inside = [f"key: {', '.join(keys)}", *references]
-        width = max(*map(len, inside), len(table.name) + 2) + 2
-        yield f"┌─ {table.name} {'─' * (width - len(table.name) - 3)}┐"
-        for line in inside:
-            yield f"│ {line.ljust(width - 1)}│"
-        yield f"└{'─' * width}┘"
 
 
 def _section(table: Table) -> Iterator[str]:

@@ -231,7 +231,7 @@ def test_documentation_lists_all_metrics() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "airflow_provider_meetings").rglob("*.py"))
     sent = set(re.findall(r'\.(?:count|timing|gauge)\(\s*"(meetings\.[a-z_.]+)"', sources))
     assert len(sent) > 5
-    page = (ROOT / "docs/understand/limits_in_airflow.rst").read_text()
+    page = (ROOT / "docs/reference/metrics.rst").read_text()
     assert set(re.findall(r"^``(meetings\.[a-z_.]+)``", page, re.M)) == sent
 
 

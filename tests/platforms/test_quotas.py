@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.platforms.feishu import quotas as feishu
 from airflow_provider_meetings.platforms.wecom import quotas as wecom
 
-PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "several_hosts.rst").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.rst").read_text("utf-8")
 
 
 def limited(module: ModuleType) -> list[Quota]:
