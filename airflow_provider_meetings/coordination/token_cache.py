@@ -98,12 +98,16 @@ class SharedTokens(TokenStore):
                 fields["ends"] = self._clock() + REFUSED_SECONDS
                 self._set(_refusal(key), fields, REFUSED_SECONDS)
             raise
-        content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
-        self._set(key, content, min(token.expires_at - self._clock(), MAX_VALUE_SECONDS))
+        self.put(key, token)
         if token.value == rejected:
             # The login returns a token that the endpoints reject. Another fetch would not change that.
             self._backend.set(_unchanged(key), b"1", REFUSED_SECONDS)
         return token
+
+    def put(self, key: str, token: Token) -> None:
+        """Store a token in the backend, for all processes."""
+        content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
+        self._set(key, content, min(token.expires_at - self._clock(), MAX_VALUE_SECONDS))
 
     def _usable(self, key: str, value: bytes | None, rejected: Token | None) -> Token | None:
         token = self._decrypt(key, value)
@@ -125,6 +129,17 @@ class SharedTokens(TokenStore):
 
     def _set(self, name: str, content: dict[str, object], lifetime: float) -> None:
         self._backend.set(name, self._encryptor.encrypt(name, content), lifetime)
+
+
+class FetchedTokens(TokenStore):
+    """Fetch each token anew, which proves the login, and keep it in `by_key`. Nothing is shared, refusals neither."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, Token] = {}
+
+    def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
+        self.by_key[key] = token = fetch()
+        return token
 
 
 def _unchanged(key: str) -> str:

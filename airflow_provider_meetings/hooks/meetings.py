@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -24,9 +24,9 @@ from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.backend import Backend
-from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
+from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS, MemoryBackend
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
-from airflow_provider_meetings.coordination.token_cache import SharedTokens
+from airflow_provider_meetings.coordination.token_cache import FetchedTokens, SharedTokens
 from airflow_provider_meetings.hooks.clock import clock_of
 from airflow_provider_meetings.hooks.connections import (
     SUPERVISOR_LOCK,
@@ -110,6 +110,17 @@ class MeetingsHook(BaseHook):
 
     @cached_property
     def client(self) -> MeetingsClient:
+        conn, login = self._login()
+        shared = backend(login.extra["coordination_conn_id"])
+        self._made_from = fingerprint(conn), shared
+        tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS, timeout=self._queue_timeout)
+        client = self._connect(conn, login, shared, tokens)
+        if self.interrupted.is_set():
+            client.interrupt()
+        return client
+
+    def _login(self) -> tuple[Any, Login]:
+        """Read and check the connection, and mask its secrets; return it, and its login."""
         conn = connection(self.meetings_conn_id, "meetings_conn_id")
         if conn.conn_type != self.conn_type:
             raise AirflowFailException(
@@ -125,9 +136,10 @@ class MeetingsHook(BaseHook):
                 self._mask(extra[name])
         if proxy_password := urlsplit(extra["proxy"] or "").password:
             self._mask(proxy_password)
-        base_url = base_url_of(conn, self.default_base_url)
-        shared = backend(extra["coordination_conn_id"])
-        self._made_from = fingerprint(conn), shared
+        return conn, Login(str(conn.login), str(conn.password), extra)
+
+    def _connect(self, conn: Any, login: Login, shared: Backend, tokens: TokenStore) -> MeetingsClient:
+        base_url, extra = base_url_of(conn, self.default_base_url), login.extra
         transport = Transport(
             base_url=base_url,
             platform=self.conn_type,
@@ -135,20 +147,18 @@ class MeetingsHook(BaseHook):
             proxy=extra["proxy"],
             ca_bundle=extra["ca_bundle"],
             rate_limiter=SharedRateLimiter(
-                shared,
-                (self.conn_type, base_url, str(conn.login), self.tenant_of(extra)),
-                extra["rate_share"] or 1.0,
+                shared, (self.conn_type, base_url, login.id, self.tenant_of(extra)), extra["rate_share"] or 1.0
             ),
-            queue_timeout=QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS,
+            queue_timeout=self._queue_timeout,
             on_secret=self._mask,
         )
-        login = Login(str(conn.login), str(conn.password), extra)
-        tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS, timeout=transport.queue_timeout)
         client = self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
         client.clock = clock_of(base_url)
-        if self.interrupted.is_set():
-            client.interrupt()
         return client
+
+    @property
+    def _queue_timeout(self) -> float:
+        return QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS
 
     def is_current(self) -> bool:
         """Read the connection and that of coordination again, and return whether the client was made from the same."""
@@ -163,19 +173,36 @@ class MeetingsHook(BaseHook):
             return self.client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Fetch a token and try the coordination connection; called by the UI and ``airflow connections test``."""
+        """Log in, and try the coordination connection; called by the UI and ``airflow connections test``.
+
+        The login reads no shared state, and leaves none except its tokens if all is well.
+        """
         self._max_attempts = 1
-        self.close()
-        self.__dict__.pop("client", None)
         try:
-            with self.error_mapping():
-                identity = self.client.whoami()
-                conn = connection(self.meetings_conn_id, "meetings_conn_id")
-                coordination = conn.extra_dejson.get("coordination_conn_id")
-                shared = f"; {check_sharing(coordination)}" if coordination else ""
+            with error_mapping():
+                text = self._test()
         except AirflowException as error:
-            return False, str(error)
-        return True, f"{self.hook_name}: got a token for {identity}{shared}"
+            # The UI tests a copy of the connection, under an id that the user does not know.
+            shown = repr(self.meetings_conn_id)
+            return False, str(error).replace(f"onnection {shown}", "onnection")
+        return True, f"{self.hook_name}: {text}"
+
+    def _test(self) -> str:
+        conn, login = self._login()
+        coordination = login.extra["coordination_conn_id"]
+        shared, fetched = backend(coordination), FetchedTokens()
+        with closing(self._connect(conn, login, MemoryBackend(), fetched)) as client:
+            text = self.check_login(client)
+        if coordination:
+            text += f"; {check_sharing(coordination)}"
+        tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS)
+        for key, token in fetched.by_key.items():
+            tokens.put(key, token)
+        return text
+
+    def check_login(self, client: MeetingsClient) -> str:
+        """Log in, and return what the connection test shows."""
+        return f"got a token for {client.whoami()}"
 
     def close(self) -> None:
         """Close the client's connections; without it each poll would leave some open."""

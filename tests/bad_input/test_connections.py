@@ -205,7 +205,11 @@ def test_invalid_field_is_refused_before_the_first_request(
     assert len(text) < 1000
     assert SECRET not in text
     assert SECRET not in caplog.text
-    assert hook.test_connection() == (False, text)
+    works, shown = hook.test_connection()
+    assert not works
+    assert row.remedy in shown
+    assert f"{conn_type}_default" not in shown
+    assert SECRET not in shown
     with pytest.raises(BlockingIOError):
         listener.accept()
 

@@ -17,7 +17,6 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]  # there, but n
 from airflow_provider_meetings.api.errors import LinkExpired, PermissionDenied, RateLimited, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import FORBIDDEN_POST, READY_MINUTE
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -27,7 +26,6 @@ from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.transfers.recordings_to_object_storage import LandedFiles
 
 HOOKS = {"feishu": (FeishuHook, FeishuClient), "wecom": (WeComHook, WeComClient)}
-SECRETS = {"feishu": FEISHU_APP_SECRET, "wecom": WECOM_CORP_SECRET}
 both = pytest.mark.parametrize("conn_type", list(HOOKS))
 
 
@@ -69,33 +67,6 @@ def test_extras(emulated: Any) -> None:
     recording = FeishuHook().client.check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0]
     assert recording.tenant == "bluewave"
     assert emulated.state.requests[-1].query["user_id_type"] == "union_id"
-
-
-@both
-def test_connection_test(emulated: Any, conn_type: str) -> None:
-    good, text = HOOKS[conn_type][0]().test_connection()
-    assert good
-    assert "got a token" in text
-
-
-@both
-def test_connection_test_with_wrong_secret(emulated: Any, conn_type: str) -> None:
-    emulated.connect(conn_type, password="a-wrong-secret")
-    good, text = HOOKS[conn_type][0]().test_connection()
-    assert not good
-    assert "Check login" in text
-    assert "password" in text
-    assert "a-wrong-secret" not in text
-
-
-@both
-def test_connection_test_with_unreachable_host(emulated: Any, conn_type: str) -> None:
-    emulated.connect(conn_type, host="http://127.0.0.1:9")
-    good, text = HOOKS[conn_type][0]().test_connection()
-    assert not good
-    assert "could not be reached at http://127.0.0.1:9" in text
-    assert "host" in text
-    assert SECRETS[conn_type] not in text
 
 
 def test_permanent_error_becomes_fail_exception(emulated: Any) -> None:
@@ -144,6 +115,7 @@ def _live_token(emulated: Any, conn_type: str) -> str:
         ("HTTPS://open.feishu.cn:443", None),
         ("https://open.feishu.cn", 443),
         ("", None),
+        ("", 443),
     ],
 )
 def test_equivalent_hosts_have_one_base_url(emulated: Any, host: str, port: int | None) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException
-
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import ConsentStatus, UserTokens, day, ends_soon
@@ -144,17 +145,25 @@ class FeishuHook(ConsentHook):
         wanted = self._consent.scopes if self._consent else ()
         return tuple(scope for scope in wanted if granted and scope not in granted)
 
-    def test_connection(self) -> tuple[bool, str]:
-        """Fetch a token, and report how long the user's consent is valid; see `MeetingsHook`."""
-        works, text = super().test_connection()
-        if not works or self._users is None:
-            return works, text
-        try:
-            with self.error_mapping():
-                consent_status = self._users.consent_status()
-        except AirflowException as error:
-            return False, str(error)
-        return works, text if consent_status is None else f"{text}; {self.describe_consent(consent_status)}"
+    def check_login(self, client: MeetingsClient) -> str:
+        """Log in as the app, and report how long the user's consent is valid; see `MeetingsHook`."""
+        if self._users is None:
+            return super().check_login(client)
+        assert isinstance(client, FeishuClient)  # noqa: S101  # made above
+        client.log_in_as_app()
+        consent_status = self._users.consent_status()
+        if consent_status is None and self._may_be_a_copy():
+            return (
+                f"got a token for app {self._app_id}. Whether a user has consented is not visible here: run airflow "
+                "connections test with the id of the connection"
+            )
+        text = super().check_login(client)
+        return text if consent_status is None else f"{text}; {self.describe_consent(consent_status)}"
+
+    def _may_be_a_copy(self) -> bool:
+        # The UI tests a copy in an environment variable, under eight letters and digits. Consents belong to the id.
+        conn_id = self.meetings_conn_id
+        return re.fullmatch("[A-Za-z0-9]{8}", conn_id) is not None and f"AIRFLOW_CONN_{conn_id.upper()}" in os.environ
 
     def _user(self) -> tuple[UserTokens, Consent]:
         if self._users is None or self._consent is None:

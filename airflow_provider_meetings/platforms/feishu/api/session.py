@@ -33,24 +33,27 @@ class FeishuSession:
         self.transport = transport
         self._credentials = credentials
         self._clock = clock
+        app = AppTokens(transport, credentials, clock)
+        self._app_auth = self._auth = TokenAuth(
+            key=app.key, fetch=app.fetch, place=_bearer, store=credentials.tokens, on_secret=transport.on_secret
+        )
         if credentials.users is not None:
-            self._auth: TokenAuth = UserTokenAuth(
+            self._auth = UserTokenAuth(
                 users=credentials.users,
                 renew=self._renew,
                 ready=self._ready,
                 place=_bearer,
                 on_secret=transport.on_secret,
             )
-            return
-        app = AppTokens(transport, credentials, clock)
-        self._auth = TokenAuth(
-            key=app.key, fetch=app.fetch, place=_bearer, store=credentials.tokens, on_secret=transport.on_secret
-        )
 
     def whoami(self) -> str:
         """Fetch a token; return the app and the host."""
         self._auth.signature()
         return f"app {self._credentials.app_id} at {self.transport.base_url}"
+
+    def log_in_as_app(self) -> None:
+        """Fetch a token of the app, also if calls are made as a user."""
+        self._app_auth.signature()
 
     def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> TokenPair:
         """Exchange the code of a consent for tokens; it works once, within five minutes.

@@ -151,7 +151,7 @@ def test_call_without_consent(user: Emulated) -> None:
     works, text = FeishuHook().test_connection()
     assert not works
     assert "No user has consented for this connection yet. Run airflow meetings authorize feishu_default" in text
-    assert user.state.requests == []
+    assert user.state.calls["feishu.user_access_token"] == 0
 
 
 def test_connection_test_reports_consent_end(user: Emulated) -> None:
@@ -347,8 +347,8 @@ def test_app_connection_needs_no_consent(emulated: Emulated) -> None:
 def test_changed_secret_requires_new_consent(user: Emulated) -> None:
     consent()
     user.connect("feishu", extra=USER, password="another-secret")
-    works, text = FeishuHook().test_connection()
-    assert (works, "the app's secret was changed since the consent" in text) == (False, True)
+    with pytest.raises(AirflowFailException, match="the app's secret was changed since the consent"):
+        read()
     user.connect("feishu", extra=USER)
     assert FeishuHook().test_connection()[0]
 
