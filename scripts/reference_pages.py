@@ -50,18 +50,22 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]], widths: str) -> 
 
 
 def fields(conn: Mapping[str, Any]) -> str:
-    """Return the fields of a connection's form, in its order."""
+    """Return the fields of a connection's form, in the order of its groups."""
     form = conn["ui-field-behaviour"]
     labels, examples = form["relabeling"], form["placeholders"]
     rows = [
-        (f"``{name}``", labels[name], f"In the form: ``{examples[name]}``" if name in examples else "")
-        for name in ("login", "password", "host")
+        ("Standard Fields", f"``{name}``", labels.get(name, name.title()), _placeholder(examples.get(name)))
+        for name in ("login", "password", "host", "port")
     ]
     for name, field in conn["conn-fields"].items():
-        values = [value for value in field["schema"].get("enum", ()) if value]
-        one_of = f" One of {', '.join(f'``{value}``' for value in values)}." if values else ""
-        rows.append((f"extra ``{name}``", field["label"], f"{_plain(field['description'])}{one_of}"))
-    return table(("Field", "Label in the form", "What it holds"), rows, "25 20 55")
+        schema = field["schema"]
+        one_of = f" One of {', '.join(f'``{value}``' for value in schema['enum'])}." if "enum" in schema else ""
+        rows.append((schema["section"], f"extra ``{name}``", field["label"], f"{_plain(field['description'])}{one_of}"))
+    return table(("Group in the form", "Field", "Label in the form", "What it holds"), rows, "16 22 17 45")
+
+
+def _placeholder(text: str | None) -> str:
+    return f"In the form: ``{text}``" if text else ""
 
 
 def configuration() -> str:

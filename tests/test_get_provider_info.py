@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,18 @@ def test_extras_have_schemas_that_the_hook_reads(manifest: Any) -> None:
     for field in manifest["connection-type"]["conn-fields"].values():
         jsonschema.Draft202012Validator.check_schema(field["schema"])
         assert field["schema"]["type"] in types
-        assert field["schema"].keys() <= {"type", "enum", "minimum", "maximum", "items", "format"}
+        assert field["schema"].keys() <= {"type", "enum", "minimum", "maximum", "items", "format", "section"}
+
+
+@pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda e: str(e["connection-type"]))
+def test_form_is_in_groups_and_names_each_default(entry: dict[str, Any]) -> None:
+    groups = ["Tenant and users", "Network", "Sharing between tasks", "Asking as a user", "Store apps"]
+    fields = entry["conn-fields"].values()
+    found = [field["schema"]["section"] for field in fields]
+    assert found == sorted(found, key=groups.index)
+    for field in fields:
+        assert re.fullmatch(r"[A-Z][^;]+; (no )?default[^;]*\.", field["description"]), field["description"]
+        assert None not in field["schema"].get("enum", ())
 
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda e: str(e["connection-type"]))

@@ -131,8 +131,7 @@ def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any
     if "number" in types:
         return _number(conn, name, schema, value)
     _check_text(conn, f"extra {name}", value, "set it to a string, or remove it")
-    choices = [choice for choice in schema.get("enum", ()) if choice is not None]
-    if choices and value not in choices:
+    if (choices := schema.get("enum")) and value not in choices:
         raise _error(conn, f"has an extra {name} that is not one of {', '.join(choices)}: correct or remove it")
     return value
 

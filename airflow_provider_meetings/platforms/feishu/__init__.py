@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from airflow_provider_meetings.platforms import CONNECTION_FIELDS
+from airflow_provider_meetings.platforms import CONNECTION_FIELDS, PORT_PLACEHOLDER
 
 MANIFEST: dict[str, Any] = {
     "connection-type": {
@@ -10,57 +10,67 @@ MANIFEST: dict[str, Any] = {
         "hook-class-name": "airflow_provider_meetings.platforms.feishu.hook.FeishuHook",
         "hook-name": "Feishu / Lark meetings",
         "ui-field-behaviour": {
-            "hidden-fields": ["port", "schema"],
+            "hidden-fields": ["schema"],
             "relabeling": {"login": "App ID", "password": "App Secret", "host": "Base URL"},
             "placeholders": {
                 "login": "cli_…",
-                "host": "https://open.feishu.cn (blank), or https://open.larksuite.com",
+                "host": "https://open.feishu.cn (default), or https://open.larksuite.com",
+                "port": PORT_PLACEHOLDER,
             },
         },
         "conn-fields": {
             "tenant": {
                 "label": "Tenant",
-                "description": "Your name for the tenant, written into every row; blank: the App ID.",
-                "schema": {"type": ["string", "null"]},
+                "description": "Name of the tenant in every row; default: the App ID.",
+                "schema": {"type": ["string", "null"], "section": "Tenant and users"},
             },
             "user_id_type": {
                 "label": "User ID type",
-                "description": "Which id identifies people in the answers. open_id differs from app to app.",
-                "schema": {"type": ["string", "null"], "enum": ["open_id", "union_id", "user_id", None]},
+                "description": "Type of the ids of users in arguments and rows; default: open_id, which differs from "
+                "app to app.",
+                "schema": {
+                    "type": ["string", "null"],
+                    "enum": ["open_id", "union_id", "user_id"],
+                    "section": "Tenant and users",
+                },
             },
+            **CONNECTION_FIELDS,
             "identity": {
                 "label": "Identity",
-                "description": "app (blank): call as the app. user: call as a user who has consented once through "
-                "airflow meetings authorize.",
-                "schema": {"type": ["string", "null"], "enum": ["app", "user", None]},
+                "description": "Whether calls are made as the app, or as a user who has consented through airflow "
+                "meetings authorize; default: app.",
+                "schema": {"type": ["string", "null"], "enum": ["app", "user"], "section": "Asking as a user"},
             },
             "redirect_uri": {
                 "label": "Redirect URI",
-                "description": "For identity user: one of the redirect URLs of the app's security settings.",
-                "schema": {"type": ["string", "null"]},
+                "description": "One of the redirect URLs in the app's security settings; no default, and required if "
+                "the identity is user.",
+                "schema": {"type": ["string", "null"], "section": "Asking as a user"},
             },
             "scopes": {
                 "label": "Scopes",
-                "description": "For identity user: the scopes to request, separated by spaces; blank: those for "
-                "reading and searching minutes.",
-                "schema": {"type": ["string", "null"]},
+                "description": "Scopes to request from the user, separated by spaces; default: those for reading and "
+                "searching minutes and recordings.",
+                "schema": {"type": ["string", "null"], "section": "Asking as a user"},
             },
             "app_type": {
                 "label": "App type",
-                "description": "self-built (blank), or store for an app from the app directory.",
-                "schema": {"type": ["string", "null"], "enum": ["self-built", "store", None]},
+                "description": "Whether the app is self-built, or comes from the app directory (store); default: "
+                "self-built.",
+                "schema": {"type": ["string", "null"], "enum": ["self-built", "store"], "section": "Store apps"},
             },
             "app_ticket": {
                 "label": "App ticket",
-                "description": "For app type store: the latest ticket that was pushed to the app's webhook.",
-                "schema": {"type": ["string", "null"], "format": "password"},
+                "description": "Latest ticket that was pushed to the app's webhook; no default, and required if the "
+                "app type is store.",
+                "schema": {"type": ["string", "null"], "format": "password", "section": "Store apps"},
             },
             "tenant_key": {
                 "label": "Tenant key",
-                "description": "For app type store: the tenant that installed the app.",
-                "schema": {"type": ["string", "null"]},
+                "description": "Key of the tenant that installed the app; no default, and required if the app type is "
+                "store.",
+                "schema": {"type": ["string", "null"], "section": "Store apps"},
             },
-            **CONNECTION_FIELDS,
         },
     },
     # https://open.feishu.cn/document/moments-v1/post/get

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from airflow_provider_meetings.platforms import CONNECTION_FIELDS
+from airflow_provider_meetings.platforms import CONNECTION_FIELDS, PORT_PLACEHOLDER
 
 MANIFEST: dict[str, Any] = {
     "connection-type": {
@@ -10,9 +10,13 @@ MANIFEST: dict[str, Any] = {
         "hook-class-name": "airflow_provider_meetings.platforms.wecom.hook.WeComHook",
         "hook-name": "WeCom meetings",
         "ui-field-behaviour": {
-            "hidden-fields": ["port", "schema"],
+            "hidden-fields": ["schema"],
             "relabeling": {"login": "Corp ID", "password": "App Secret", "host": "Base URL"},
-            "placeholders": {"login": "ww…", "host": "https://qyapi.weixin.qq.com (blank)"},
+            "placeholders": {
+                "login": "ww…",
+                "host": "https://qyapi.weixin.qq.com (default)",
+                "port": PORT_PLACEHOLDER,
+            },
         },
         "conn-fields": CONNECTION_FIELDS,
     },

@@ -11,7 +11,7 @@ MANIFEST: dict[str, Any] = {
         "hook-name": "ToyMeet",
         "ui-field-behaviour": {"relabeling": {"login": "Account", "password": "API secret"}},
         "conn-fields": {
-            "region": {"label": "Region", "schema": {"type": ["string", "null"], "enum": ["north", "south", None]}},
+            "region": {"label": "Region", "schema": {"type": ["string", "null"], "enum": ["north", "south"]}},
             **CONNECTION_FIELDS,
         },
     },
