@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck clean
+.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck newcomer clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
@@ -22,6 +22,7 @@ help:
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
 	@echo "make bench     compare speed with other tools (one case: make bench BENCH_CASES=local)"
+	@echo "make newcomer  type every command of README and quick start in an empty clone, with times"
 	@echo "make docs      build the documentation in docs/_build"
 	@echo "make linkcheck  check the documentation's links to other sites"
 	@echo "make clean     remove all files that these commands made"
@@ -67,6 +68,9 @@ bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made $(VENV)-bench-d
 
 docs: $(VENV)/.dev
 	@$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
+
+newcomer: $(VENV)/.made
+	@$(BIN)/python scripts/newcomer.py
 
 # Asks each web page that the documentation names; needs a network.
 linkcheck: $(VENV)/.dev

@@ -24,6 +24,7 @@ from tests.documentation.blocks import ROOT, Block, blocks, commands, every_bloc
 
 COMMANDS = [(block, command) for block in blocks("bash", "console", "text") for command in commands(block)]
 NOT_RUN = {
+    **dict.fromkeys(("cp", "find", "mkdir"), "make newcomer types it"),
     "cd": "names a folder of the reader",
     "git": "needs the address of the repository",
     "kubectl": "needs a cluster",
@@ -63,10 +64,18 @@ def test_command(
     elif program == "curl":
         curl(command, request.getfixturevalue("emulated").url)
     elif program == "python":
-        assert arguments[:2] == ["-m", "airflow_provider_meetings.emulator"]
-        emulator_parser().parse_args(arguments[2:])
+        check_python(arguments)
     else:
         assert program in NOT_RUN, f"{block}: run {program} here, or say in NOT_RUN why not"
+
+
+def check_python(arguments: list[str]) -> None:
+    """Check the emulator's options, or the code of ``python -c``."""
+    if arguments[0] == "-c":
+        compile(arguments[1], "-c", "exec")
+    else:
+        assert arguments[:2] == ["-m", "airflow_provider_meetings.emulator"]
+        emulator_parser().parse_args(arguments[2:])
 
 
 def check_install(arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -40,17 +41,33 @@ RUNS = {
 def test_examples_import_without_error() -> None:
     bag = DagBag(dag_folder=str(ROOT / "dags"))
     assert bag.import_errors == {}
-    assert set(bag.dags) == {*RUNS, "feishu_recordings_daily"}
+    assert set(bag.dags) == {*RUNS, "feishu_recordings_daily", "first_recordings"}
 
 
-def test_readme_dag_imports_without_error(tmp_path: Path) -> None:
+def test_readme_shows_the_first_dag() -> None:
     code = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    assert len(code.strip().splitlines()) <= 18
-    (tmp_path / "readme.py").write_text(code)
-    bag = DagBag(dag_folder=str(tmp_path))
-    assert bag.import_errors == {}
-    load = bag.dags["wecom"].task_dict["recordings.load"]
-    assert load.upstream_task_ids == {"recordings.list", "recordings.land"}
+    assert len([line for line in code.splitlines() if line]) <= 12
+    shown, shipped = (ast.parse(text) for text in (code, (ROOT / "dags" / "first_recordings.py").read_text()))
+    assert [ast.dump(one) for one in calls(shown)] == [ast.dump(one) for one in calls(shipped)]
+
+
+def calls(tree: ast.Module) -> list[ast.Call]:
+    """Return the calls that make the DAG: its decorator, the group, and itself."""
+    names = {"dag", "land_recordings", "first_recordings"}
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names]
+    assert len(found) == 3
+    return found
+
+
+def test_first_dag_needs_what_the_quick_start_makes(start_airflow: StartAirflow, tmp_path: Path) -> None:
+    lake, warehouse = tmp_path / "lake", tmp_path / "warehouse.duckdb"
+    with serve(EmulatorState()) as url:
+        env = settings(url, lake, warehouse)
+        start_airflow("dags", "test", "first_recordings", env=env, dags=ROOT / "dags").finish()
+    landed = [name for name in files(lake) if not name.endswith(".receipt.json")]
+    assert {name.split(".")[-2] for name in landed} == {"audio", "transcript-json"}
+    loaded = {row["recording_id"] for row in tables(warehouse)["recordings"]}
+    assert {name.split("/")[2] for name in landed} <= loaded
 
 
 def test_second_run_changes_nothing(start_airflow: StartAirflow, tmp_path: Path) -> None:
