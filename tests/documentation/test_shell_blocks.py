@@ -29,6 +29,7 @@ NOT_RUN = {
     "git": "needs the address of the repository",
     "kubectl": "needs a cluster",
     "helm": "needs a cluster",
+    "redis-cli": "needs a Redis of its own",
     "openssl": "prints a new key each time",
 }
 """Programs whose commands are only checked for the shell's syntax, with the reason."""
