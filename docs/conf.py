@@ -20,8 +20,7 @@ project = "airflow-provider-meetings"
 copyright = "the airflow-provider-meetings authors"  # noqa: A001  # Sphinx's name
 version = release = __version__
 extensions = ["sphinx.ext.autodoc"]
-# The benchmarks' pages are included by others.
-exclude_patterns = ["_build", "understand/benchmarks*.rst"]
+exclude_patterns = ["_build"]
 # In docstrings a single backtick marks code.
 default_role = "literal"
 
