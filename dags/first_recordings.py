@@ -14,7 +14,10 @@ from airflow_provider_meetings.task_groups import land_recordings
 
 
 @dag(
-    schedule="@hourly", start_date=pendulum.datetime(2026, 11, 1, tz="Asia/Shanghai"), catchup=False, max_active_runs=1
+    schedule="@hourly",
+    start_date=pendulum.datetime(2026, 11, 1, tz="Asia/Shanghai"),
+    catchup=False,
+    max_active_runs=1,
 )
 def first_recordings() -> None:
     """List, land and load what is new, late or changed."""

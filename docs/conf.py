@@ -41,6 +41,7 @@ html_title = "Meeting recordings for Airflow"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "troubleshooting": []}  # they have no section
 html_theme_options = {
     "logo": {"text": "Meeting recordings for Airflow"},
     "header_links_before_dropdown": 7,
