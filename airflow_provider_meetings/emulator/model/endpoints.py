@@ -58,6 +58,11 @@ class Code:
         """Return the vendor."""
         return ENDPOINTS[self.endpoints[0]].platform
 
+    @property
+    def key(self) -> str:
+        """Return a unique name of the row."""
+        return f"{self.endpoints[0]}-{self.code}"
+
 
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN (tiers)
 _TIER_3: Final = (Window(100, 60),)

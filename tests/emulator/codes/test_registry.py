@@ -64,10 +64,6 @@ def running() -> Iterator[tuple[str, EmulatorState, requests.Session]]:
         yield url, state, session
 
 
-def name_of(row: Code) -> str:
-    return f"{row.endpoints[0]}-{row.code}"
-
-
 def send(session: requests.Session, url: str, endpoint: Endpoint) -> requests.Response:
     path = re.sub(r"\{[a-z_]+\}", "1", endpoint.path)
     return session.request(endpoint.method, url + path)
@@ -86,7 +82,7 @@ def test_codes_of_other_documents(platform: str) -> None:
 
 
 def test_rows_are_valid() -> None:
-    assert len({name_of(row) for row in CODES}) == len(CODES)
+    assert len({row.key for row in CODES}) == len(CODES)
     for row in CODES:
         assert row.endpoints
         assert {ENDPOINTS[name].platform for name in row.endpoints} == {row.platform}
@@ -95,7 +91,7 @@ def test_rows_are_valid() -> None:
         assert all(find(name, row.code) == row for name in row.endpoints)
 
 
-@pytest.mark.parametrize("row", CODES, ids=name_of)
+@pytest.mark.parametrize("row", CODES, ids=lambda row: row.key)
 def test_every_row_is_answered_by_its_endpoints(
     running: tuple[str, EmulatorState, requests.Session], row: Code
 ) -> None:
