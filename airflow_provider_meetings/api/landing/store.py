@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 # A store writes objects whose names begin so to find out what it may do; a kill may leave one.
 PROBE_NAME = ".airflow-meetings-may-write"
+PIECE_BYTES = 1024 * 1024
 # A receipt of 10,000 parts, the most that S3 allows, has 0.7 MiB.
 MAX_READ_BYTES = 4 * 1024 * 1024
 
@@ -143,9 +144,19 @@ class Store(Protocol):
         Objects above `MAX_READ_BYTES`, pipes and devices are treated as missing: anyone who can write to the lake must
         not be able to fill a worker's memory or block it.
         """
+        content = bytearray()
+        try:
+            with closing(self.open(key)) as pieces:
+                for piece in pieces:
+                    content += piece
+                    if len(content) > MAX_READ_BYTES:
+                        return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return bytes(content)
 
-    def open(self, key: str) -> Iterator[bytes]:
-        """Yield the content of an object in pieces of at most 1 MiB.
+    def open(self, key: str) -> Generator[bytes]:
+        """Yield the content of an object in pieces of `PIECE_BYTES`.
 
         :raises FileNotFoundError: if there is none.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import pendulum
 
 from airflow_provider_meetings.api.landing.store import (
     MAX_READ_BYTES,
+    PIECE_BYTES,
     PROBE_NAME,
     ListedObject,
     ObjectStat,
@@ -22,8 +23,6 @@ from airflow_provider_meetings.api.landing.store import (
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls, modified
 from airflow_provider_meetings.storage.fsspec.probe import supports_deferred_commit
 from airflow_provider_meetings.storage.fsspec.writer import TemporaryWriter, UploadWriter, final_name, temporary_name
-
-PIECE_BYTES = 1024 * 1024
 
 
 class FilesystemStore(Store):
@@ -62,7 +61,7 @@ class FilesystemStore(Store):
             except FileNotFoundError:
                 return None
 
-    def open(self, key: str) -> Iterator[bytes]:
+    def open(self, key: str) -> Generator[bytes]:
         path = self._path(key)
         with self._calls.call() as fs:
             fs.invalidate_cache(path.rpartition("/")[0])

@@ -9,13 +9,13 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pendulum
 
 from airflow_provider_meetings.api.landing.store import (
-    MAX_READ_BYTES,
+    PIECE_BYTES,
     ListedObject,
     ObjectStat,
     PartialUpload,
@@ -25,7 +25,6 @@ from airflow_provider_meetings.api.landing.store import (
 from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.storage.local.writer import (
     PART_SUFFIX,
-    PIECE_BYTES,
     LocalWriter,
     explain_errors,
     lock_part,
@@ -66,15 +65,7 @@ class LocalStore(Store):
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def read(self, key: str) -> bytes | None:
-        try:
-            with _open_regular(self._path(key)) as file:
-                content = file.read(MAX_READ_BYTES + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return content if len(content) <= MAX_READ_BYTES else None
-
-    def open(self, key: str) -> Iterator[bytes]:
+    def open(self, key: str) -> Generator[bytes]:
         with _open_regular(self._path(key)) as file:
             while piece := file.read(PIECE_BYTES):
                 yield piece

@@ -11,10 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, PreconditionFailed, Writer
+from airflow_provider_meetings.api.landing.store import PIECE_BYTES, ObjectStat, Plan, PreconditionFailed, Writer
 
 PART_SUFFIX = ".part"
-PIECE_BYTES = 1024 * 1024
 _RESERVE_BYTES = 64 * 1024  # room for checkpoint and receipt: a file without a receipt is downloaded again
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

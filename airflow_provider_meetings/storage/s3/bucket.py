@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_meetings.api.landing.store import ObjectStat
+from airflow_provider_meetings.api.landing.store import PIECE_BYTES, ObjectStat
 from airflow_provider_meetings.storage.s3.errors import error_code, to_oserror
 
 # Arguments that a connection may add to each request that accepts them.
@@ -137,15 +137,16 @@ class S3Bucket:
         """Abort an upload; False if there is no such upload."""
         return self.request("abort_multipart_upload", key, ignore=("NoSuchUpload",), UploadId=upload_id) is not None
 
-    def read_body(self, body: Any, key: str, size: int) -> Generator[bytes]:
-        """Yield the body of a response in pieces of at most `size` bytes.
+    def read(self, key: str) -> Generator[bytes]:
+        """Yield the content of an object in pieces of `PIECE_BYTES`.
 
-        :raises OSError: if it is truncated.
+        :raises OSError: also if it is truncated.
         """
         from botocore.exceptions import BotoCoreError
 
+        body = self.request("get_object", key)["Body"]
         try:
-            yield from body.iter_chunks(size)
+            yield from body.iter_chunks(PIECE_BYTES)
         except BotoCoreError as error:
             raise to_oserror(error, self.uri(key)) from None
         finally:

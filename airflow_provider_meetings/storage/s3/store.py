@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.landing.store import (
-    MAX_READ_BYTES,
     PROBE_NAME,
     ListedObject,
     ObjectStat,
@@ -23,8 +21,6 @@ from airflow_provider_meetings.api.landing.store import (
 )
 from airflow_provider_meetings.storage.s3.bucket import NOT_FOUND, PRECONDITION_FAILED, S3Bucket, to_stat
 from airflow_provider_meetings.storage.s3.writer import S3Writer
-
-PIECE_BYTES = 1024 * 1024
 
 
 class S3Store(Store):
@@ -79,21 +75,8 @@ class S3Store(Store):
         head = self._bucket.request("head_object", key, ignore=NOT_FOUND)
         return None if head is None else to_stat(head)
 
-    def read(self, key: str) -> bytes | None:
-        response = self._bucket.request("get_object", key, ignore=NOT_FOUND)
-        if response is None:
-            return None
-        content = bytearray()
-        with contextlib.closing(self._bucket.read_body(response["Body"], key, PIECE_BYTES)) as pieces:
-            for piece in pieces:
-                content += piece
-                if len(content) > MAX_READ_BYTES:
-                    return None
-        return bytes(content)
-
-    def open(self, key: str) -> Iterator[bytes]:
-        response = self._bucket.request("get_object", key)
-        yield from self._bucket.read_body(response["Body"], key, PIECE_BYTES)
+    def open(self, key: str) -> Generator[bytes]:
+        return self._bucket.read(key)
 
     def put(self, key: str, content: bytes) -> None:
         # Receipts and checkpoints get the bucket's default storage class: an archived one could not be read.

@@ -18,7 +18,7 @@ from airflow_provider_meetings.storage.s3.bucket import (
     etag_of,
     to_stat,
 )
-from airflow_provider_meetings.storage.s3.parts import MAX_PARTS, MIB, ExpectedObject, Part, md5, part_size
+from airflow_provider_meetings.storage.s3.parts import MAX_PARTS, ExpectedObject, Part, md5, part_size
 
 log = logging.getLogger(__name__)
 
@@ -211,8 +211,7 @@ class S3Writer(Writer):
         head = self._bucket.request("head_object", self._key, ignore=NOT_FOUND, **mode)
         found = head is not None and expected.matches(head, default=confirmed)
         if found is None:
-            body = self._bucket.request("get_object", self._key)["Body"]
-            found = expected.matches_content(self._bucket.read_body(body, self._key, MIB))
+            found = expected.matches_content(self._bucket.read(self._key))
         return to_stat(head) if found else None
 
     def pause(self) -> None:

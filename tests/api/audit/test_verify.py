@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,8 +211,9 @@ class SpecialStore(LocalStore):
         super().__init__(bench.root, "file:///target")
         self.special = special
 
-    def open(self, key: str) -> Iterator[bytes]:
-        return iter(self.special["open"]()) if "open" in self.special else super().open(key)
+    def open(self, key: str) -> Generator[bytes]:
+        special = "open" in self.special and key.endswith(NAME)
+        yield from self.special["open"]() if special else super().open(key)
 
     def stat(self, key: str) -> ObjectStat | None:
         if after := self.special.pop("stat", None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -275,7 +275,7 @@ class Counted(LocalStore):
         self.calls["list"] += 1
         return super().walk(folder)
 
-    def open(self, key: str) -> Iterator[bytes]:
+    def open(self, key: str) -> Generator[bytes]:
         self.calls["get"] += 1
         return super().open(key)
 
