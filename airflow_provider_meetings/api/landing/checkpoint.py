@@ -33,5 +33,5 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Parse a checkpoint; None if it is missing, truncated or of another schema."""
         try:
             return msgspec.json.decode(data or b"", type=cls)
-        except (ValueError, RecursionError):
+        except (ValueError, msgspec.MsgspecError, RecursionError):  # before msgspec 0.21 its errors are no ValueError
             return None

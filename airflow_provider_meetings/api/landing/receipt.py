@@ -57,7 +57,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         try:
             receipt = msgspec.json.decode(data or b"", type=cls)
             receipt.stored_file("skipped", receipt.uri)
-        except (ValueError, RecursionError):
+        except (ValueError, msgspec.MsgspecError, RecursionError):  # before msgspec 0.21 its errors are no ValueError
             return None
         return receipt if _is_object_name(receipt.name) else None
 

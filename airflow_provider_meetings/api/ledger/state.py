@@ -101,7 +101,10 @@ class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
         :raises ValueError, RecursionError: for anything else than the output of `to_bytes`.
         """
-        return msgspec.json.decode(content, type=_Object).state
+        try:
+            return msgspec.json.decode(content, type=_Object).state
+        except msgspec.MsgspecError as error:  # before msgspec 0.21 it is no ValueError
+            raise ValueError(str(error)) from None
 
 
 class _Object(msgspec.Struct):
