@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 import pytest
 from reference_pages import pages
@@ -11,6 +12,10 @@ from airflow_provider_meetings.cli.definition import get_commands
 from airflow_provider_meetings.get_provider_info import get_provider_info
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
+from tests.documentation.blocks import ROOT
+
+TRANSFERS = ("recordings_to_object_storage", "to_sql", "to_parquet")
+PUBLIC = ("Operator", "Sensor", "Trigger", "Hook", "land_recordings")
 
 
 def numbers(text: str) -> set[int]:
@@ -37,6 +42,28 @@ def test_every_option_is_described() -> None:
     page = pages()["configuration.rst"]
     for section, found in get_provider_info()["config"].items():
         assert [name for name in found["options"] if f"\n[{section}] {name}\n" not in page] == []
+
+
+def test_every_class_that_a_dag_names_has_its_page() -> None:
+    pages_of_classes = "".join(page.read_text() for page in (ROOT / "docs" / "reference" / "api").glob("*.rst"))
+    info = get_provider_info()
+    modules = {
+        module
+        for kind in ("hooks", "operators", "sensors", "triggers")
+        for integration in info[kind]
+        for module in integration["python-modules"]
+    }
+    modules |= {f"airflow_provider_meetings.transfers.{name}" for name in TRANSFERS} | {
+        "airflow_provider_meetings.task_groups"
+    }
+    named = [
+        f"{module}.{name}"
+        for module in sorted(modules)
+        for name, value in vars(import_module(module)).items()
+        if getattr(value, "__module__", "") == module and name.endswith(PUBLIC)
+    ]
+    assert len(named) >= 15
+    assert [name for name in named if f":: {name}\n" not in pages_of_classes] == []
 
 
 @pytest.mark.parametrize("conn", get_provider_info()["connection-types"], ids=lambda conn: conn["connection-type"])
