@@ -32,6 +32,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 linkcheck_timeout = 20
 linkcheck_retries = 2

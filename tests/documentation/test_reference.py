@@ -72,3 +72,9 @@ def test_every_field_is_described(conn: dict[str, object]) -> None:
     fields = conn["conn-fields"]
     assert isinstance(fields, dict)
     assert [name for name in ("login", "password", "host", *fields) if f"``{name}``" not in page] == []
+
+
+def test_every_example_dag_is_shown_in_full() -> None:
+    page = (ROOT / "docs" / "guides" / "examples.rst").read_text()
+    shown = re.findall(r"literalinclude:: \.\./\.\./dags/(\w+\.py)\n   :language: python\n(?!   :)", page)
+    assert set(shown) == {path.name for path in (ROOT / "dags").glob("*.py")}
