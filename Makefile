@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck newcomer clean
+.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck newcomer dist clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
@@ -22,6 +22,7 @@ help:
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
 	@echo "make bench     compare speed with other tools (one case: make bench BENCH_CASES=local)"
+	@echo "make dist      build and check the distributions in dist/"
 	@echo "make newcomer  type every command of README and quick start in an empty clone, with times"
 	@echo "make docs      build the documentation in docs/_build"
 	@echo "make linkcheck  check the documentation's links to other sites"
@@ -76,8 +77,18 @@ newcomer: $(VENV)/.made
 linkcheck: $(VENV)/.dev
 	@$(BIN)/sphinx-build --builder linkcheck docs docs/_build/linkcheck
 
+# Set by whoever publishes: make dist PROJECT_URL=https://… PROJECT_MAINTAINER='Name <address>'
+export PROJECT_URL PROJECT_MAINTAINER
+dist: $(VENV)/.dev
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --out-dir dist
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	@$(if $(PROJECT_URL),,echo "Not to be published: PROJECT_URL is not set, so links of the README lead nowhere")
+	@$(if $(PROJECT_MAINTAINER),,echo "Not to be published: PROJECT_MAINTAINER is not set")
+	@$(BIN)/pyroma --min=10 $(if $(and $(PROJECT_URL),$(PROJECT_MAINTAINER)),,--skip-tests=Url,AuthorEmail) dist/*.tar.gz
+
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs $(VENV)-bench-dlt demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs $(VENV)-bench-dlt dist demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
