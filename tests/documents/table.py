@@ -197,8 +197,8 @@ OTHER_CODES: Final = {
 def page() -> str:
     """Return the text of the page."""
     lines = [
-        "The five documents",
-        "==================",
+        "The vendors' documents: each field and code, and its test",
+        "=========================================================",
         "",
         "Every field and every code of the five pages that the provider was written from, each with the test in",
         "``tests/documents/test_documents.py`` that covers it. ``scripts/document_table.py`` generates this page from",
