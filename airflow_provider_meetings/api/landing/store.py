@@ -100,10 +100,8 @@ class Plan:
 class Writer(Protocol):
     """Write the bytes of one object from one thread; the object is visible only after `publish`."""
 
-    @property
-    def offset(self) -> int:
-        """Return the number of bytes resumed from an earlier writer; 0 for a new upload."""
-        return 0
+    offset: int = 0
+    """The number of bytes resumed from an earlier writer; 0 for a new upload."""
 
     def read_existing(self) -> Iterator[bytes] | None:
         """Read the resumed bytes; None where the store cannot read an unpublished object."""

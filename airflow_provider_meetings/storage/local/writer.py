@@ -41,11 +41,11 @@ class LocalWriter(Writer):
         self._if_match = plan.if_match
         self._fd = lock_part(self._part, check_owner=True)
         try:
-            self._offset = self._resumable_bytes(plan)
-            os.ftruncate(self._fd, self._offset)
-            os.lseek(self._fd, self._offset, os.SEEK_SET)
-            self._check_space((plan.length or 0) - self._offset)
-            if not self._offset:
+            self.offset = self._resumable_bytes(plan)
+            os.ftruncate(self._fd, self.offset)
+            os.lseek(self._fd, self.offset, os.SEEK_SET)
+            self._check_space((plan.length or 0) - self.offset)
+            if not self.offset:
                 plan.save_state({"boot": _boot_id()})
         except BaseException:
             self.abort() if plan.resume_state is None else self.pause()
@@ -70,13 +70,9 @@ class LocalWriter(Writer):
                 f"target {self._path.parent} has {free} bytes free, {size} are needed: free some space, then try again",
             )
 
-    @property
-    def offset(self) -> int:
-        return self._offset
-
     def read_existing(self) -> Iterator[bytes]:
         done = 0
-        while done < self._offset and (piece := os.pread(self._fd, min(PIECE_BYTES, self._offset - done), done)):
+        while done < self.offset and (piece := os.pread(self._fd, min(PIECE_BYTES, self.offset - done), done)):
             done += len(piece)
             yield piece
 

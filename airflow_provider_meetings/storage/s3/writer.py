@@ -50,7 +50,7 @@ class S3Writer(Writer):
         self._ended = False
         if plan.resume_state is not None:
             self._resume(plan.resume_state)
-        self._offset = len(self._parts) * self._part_size
+        self.offset = len(self._parts) * self._part_size
 
     def _resume(self, state: Mapping[str, Any]) -> None:
         upload_id, size = state.get("upload_id"), state.get("part_size")
@@ -61,10 +61,6 @@ class S3Writer(Writer):
             if (part["PartNumber"], part["Size"]) != (number, size) or "ETag" not in part:
                 break
             self._parts[number] = Part(part["ETag"], part.get("ChecksumSHA256"))
-
-    @property
-    def offset(self) -> int:
-        return self._offset
 
     def write(self, chunk: bytes) -> None:
         """Append bytes; block while two parts are in flight.
