@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults
 
@@ -42,6 +45,23 @@ class PageFaults(EndpointFaults[PageFault]):
     def add(self, kind: PageFaultKind, endpoint: str, n: int = 1, *, times: int | None = 1, skip: int = 0) -> PageFault:
         """Change the next pages of ``endpoint``. ``times`` and ``skip`` are as for errors."""
         return self._append(PageFault(kind, endpoint, n, times, skip))
+
+    def page(
+        self, endpoint: str, items: Mapping[str, Item], size: int, token: str, query: Any
+    ) -> tuple[list[Item], str | None]:
+        """Return one page of ``items`` by id, and the opaque token of the next page; None on the last page.
+
+        :param query: the parameters of the list. A token is valid only for the parameters that it was issued for.
+        :raises ValueError: ``token`` is unknown, or was issued for other parameters.
+        """
+        digest = hashlib.sha256(json.dumps(query, sort_keys=True).encode()).hexdigest()[:12]
+        position = ""
+        if token:
+            issued_for, _, position = base64.urlsafe_b64decode(token.encode()).decode("ascii").partition(":")
+            if issued_for != digest or not position.isdigit():
+                raise ValueError("the page token is unknown, or was issued for other parameters")
+        page, following = self.cut(endpoint, items, position, size)
+        return page, base64.urlsafe_b64encode(f"{digest}:{following}".encode()).decode() if following else following
 
     def cut(self, endpoint: str, items: Mapping[str, Item], position: str, size: int) -> tuple[list[Item], str | None]:
         """Return the page at ``position``, and the position of the next page; None on the last page.

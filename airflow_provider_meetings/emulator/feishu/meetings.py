@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
-from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER
@@ -65,7 +64,7 @@ async def meetings_by_number(state: EmulatorState, request: Request) -> Response
     parameters = [number, query["start_time"], query["end_time"]]
     found = {meeting.meeting_id: meeting for meeting in state.company.feishu_meetings_between(start, end, number)}
     try:
-        page, next_token = page_of(state, _BY_NUMBER, found, size, query.get("page_token", ""), parameters)
+        page, next_token = state.pages.page(_BY_NUMBER, found, size, query.get("page_token", ""), parameters)
     except ValueError:
         raise answers.error(_BY_NUMBER, _PARAM_ERROR) from None
     briefs = [_brief(state, meeting) for meeting in page]

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.feishu import json_body
-from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
@@ -48,7 +47,7 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     try:
         names = {minute.token: minute for minute in found[: state.minutes_search_most]}
         token = request.query_params.get("page_token", "")
-        page, next_token = page_of(state, _MINUTES, names, size, token, filters)
+        page, next_token = state.pages.page(_MINUTES, names, size, token, filters)
     except ValueError:
         raise answers.error(_MINUTES, 2094005) from None
     if page and state.minutes_search_depth is not None and found.index(page[-1]) >= state.minutes_search_depth:

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import wecom as answers
-from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.wecom import authorized_body, integer, invalid_parameter, text
 from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording
@@ -73,7 +72,7 @@ async def record_list(state: EmulatorState, request: Request) -> Response:
     found.sort(key=lambda recording: (recording.meeting_start_time, recording.meeting_record_id))
     by_id = {recording.meeting_record_id: recording for recording in found}
     try:
-        page, cursor = page_of(state, _LIST, by_id, limit, text(body, "cursor"), [limit, *ids.values(), start, end])
+        page, cursor = state.pages.page(_LIST, by_id, limit, text(body, "cursor"), [limit, *ids.values(), start, end])
     except ValueError:
         raise invalid_parameter("unknown cursor, or one of a call with another limit or other parameters") from None
     # The page's table and its example use different names for both lists.
