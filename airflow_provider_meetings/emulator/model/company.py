@@ -43,9 +43,8 @@ class Company:
         :param number: only the meetings of this number; empty: all.
         """
         found = [
-            (meeting.start.timestamp(), meeting.meeting_id, meeting)
+            meeting
             for meeting in self.feishu_meetings.values()
-            if meeting.start is not None and start <= meeting.start.timestamp() <= end
+            if meeting.start and start <= meeting.start.timestamp() <= end and number in ("", meeting.meeting_no)
         ]
-        found.sort(key=lambda row: row[:2])
-        return [meeting for _, _, meeting in found if number in ("", meeting.meeting_no)]
+        return sorted(found, key=lambda meeting: (meeting.start, meeting.meeting_id))
