@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final, TypeVar, get_args
 
 from starlette.requests import Request
@@ -14,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.control.settings import SETTINGS, apply_settings
-from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
+from airflow_provider_meetings.emulator.faults.errors import Failure, Failures
+from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS, MediaFault, MediaFaults
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
@@ -71,10 +73,10 @@ class Control:
         return [
             self._route("", "GET", self.overview),
             self._route("knobs", "POST", self.change_settings),
-            self._route("fail", "POST", self.fail),
-            self._route("fail", "DELETE", self.clear_failures),
-            self._route("media-fault", "POST", self.media_fault),
-            self._route("media-fault", "DELETE", self.clear_media_faults),
+            self._route("fail", "POST", partial(self.inject, self.state.fail)),
+            self._route("fail", "DELETE", partial(self.clear, self.state.failures, "failures", "endpoint")),
+            self._route("media-fault", "POST", partial(self.inject, self.state.fault)),
+            self._route("media-fault", "DELETE", partial(self.clear, self.state.media_faults, "media_faults", "file")),
             self._route("counters", "GET", self.counters),
             self._route("counters", "DELETE", self.clear_counters),
             self._route("reset", "POST", self.reset),
@@ -112,7 +114,7 @@ class Control:
             "endpoints": {name: f"{endpoint.method} {endpoint.path}" for name, endpoint in ENDPOINTS.items()},
             "media_fault_kinds": list(FAULT_KINDS),
             "failures": [asdict(failure) for failure in state.failures],
-            "media_faults": [fault.to_dict() for fault in state.media_faults],
+            "media_faults": [asdict(fault) for fault in state.media_faults],
             "app_tickets": state.app_tickets.pushed,
             **self.counters(),
         }
@@ -138,23 +140,16 @@ class Control:
         apply_settings(self.state, body)
         return self.overview()
 
-    def fail(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Inject an error."""
-        return asdict(_call(self.state.fail, body))
+    def inject(self, add: Callable[..., Failure | MediaFault], _query: Any, body: Any) -> dict[str, Any]:
+        """Inject a fault."""
+        return asdict(_call(add, body))
 
-    def clear_failures(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
-        """Remove the injected errors, or those of ``?endpoint=``."""
-        self.state.clear_failures(query.get("endpoint"))
-        return {"failures": [asdict(failure) for failure in self.state.failures]}
-
-    def media_fault(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Inject a media fault."""
-        return _call(self.state.fault, body).to_dict()
-
-    def clear_media_faults(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
-        """Remove the media faults, or those of ``?file=``."""
-        self.state.clear_faults(query.get("file"))
-        return {"media_faults": [fault.to_dict() for fault in self.state.media_faults]}
+    def clear(
+        self, faults: Failures | MediaFaults, name: str, only: str, query: Mapping[str, str], _body: Any
+    ) -> dict[str, Any]:
+        """Remove the faults, or those of ``?endpoint=`` or ``?file=``; return what is left."""
+        faults.clear(query.get(only))
+        return {name: [asdict(fault) for fault in faults]}
 
     def reset(self, _query: Any, body: Any) -> dict[str, Any]:
         """Restore the initial state."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from airflow_provider_meetings.emulator.faults.fault_list import FaultList
@@ -16,7 +16,7 @@ _DEFAULT_N: Final[dict[FaultKind, int]] = {"cut": 0, "stall": 0, "trickle": 1024
 _LOWEST_N: Final[dict[FaultKind, int]] = {"trickle": 1}
 
 
-@dataclass(slots=True)
+@dataclass
 class MediaFault:
     """One injected fault, for the GET requests ``first`` to ``last`` of a file, counted since the fault was added.
 
@@ -29,11 +29,9 @@ class MediaFault:
     n: int = 0
     first: int = 1
     last: int | None = None
-    seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the fault as plain JSON."""
-        return {name: getattr(self, name) for name in ("kind", "file", "n", "first", "last")}
+    def __post_init__(self) -> None:
+        self.seen = Counter[tuple[str, ...]]()
 
 
 class MediaFaults(FaultList[MediaFault]):
