@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded
@@ -20,25 +21,16 @@ _WRITE_SECONDS: Final = 30.0
 _WRITE_PAUSE_SECONDS: Final = 1.0
 
 
+@dataclass(frozen=True, slots=True)
 class Renewal:
     """Renew the tokens of one user."""
 
-    def __init__(
-        self,
-        records: UserRecords,
-        state: ProcessState,
-        *,
-        remedy: str,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        steady: Callable[[], float],
-    ) -> None:
-        self._records = records
-        self._state = state
-        self._remedy = remedy
-        self._clock = clock
-        self._sleep = sleep
-        self._steady = steady
+    records: UserRecords
+    state: ProcessState
+    remedy: str
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    steady: Callable[[], float]
 
     def run(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
         """Return the renewed record; None if another process has changed the record.
@@ -54,26 +46,26 @@ class Renewal:
         :param timeout: seconds after which no attempt begins; 0 for one attempt.
         :raises BackendError: if it cannot be stored now; it stays pending.
         """
-        if self._state.pending is None:
+        if self.state.pending is None:
             return True
-        deadline = self._steady() + timeout
+        deadline = self.steady() + timeout
         while True:
             try:
-                stored = self._store(self._state.pending)
+                stored = self._store(self.state.pending)
                 break
             except BackendError as error:
                 # Limited by time, not by attempts: with a server that hangs, each attempt lasts until its timeout.
-                if self._steady() + _WRITE_PAUSE_SECONDS >= deadline:
+                if self.steady() + _WRITE_PAUSE_SECONDS >= deadline:
                     raise
                 log.warning("Cannot store the result of a token renewal, retrying: %s", error)
-                self._sleep(_WRITE_PAUSE_SECONDS)  # uninterrupted: a lost answer ends the consent
-        self._state.pending = None
+                self.sleep(_WRITE_PAUSE_SECONDS)  # uninterrupted: a lost answer ends the consent
+        self.state.pending = None
         return stored
 
     def _run(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
-        claim = self._records.encrypt(record.claimed(self._state.name, self._clock()))
+        claim = self.records.encrypt(record.claimed(self.state.name, self.clock()))
         try:
-            if not self._records.compare_and_set(value, claim):
+            if not self.records.compare_and_set(value, claim):
                 return None
         except BackendError:
             # The claim may be stored although its answer was lost. Only this process knows that nothing was sent.
@@ -88,19 +80,19 @@ class Renewal:
         except BaseException:
             self._finish(claim, record, record.released(), is_answer=False)
             raise
-        renewed = record.renewed(tokens, self._clock())
-        self._state.pending = PendingWrite(claim, record.refresh, self._records.encrypt(renewed), is_answer=True)
+        renewed = record.renewed(tokens, self.clock())
+        self.state.pending = PendingWrite(claim, record.refresh, self.records.encrypt(renewed), is_answer=True)
         try:
             return renewed if self.store_pending() else None
         except BackendError as error:
             raise AuthenticationError(
                 f"The user's token was renewed, but the new token could not be stored: {error}",
-                next_step=self._remedy,
+                next_step=self.remedy,
             ) from None
 
     def _finish(self, claim: bytes, record: UserRecord, final: UserRecord, *, is_answer: bool) -> bool:
         """Store the end of a renewal without new tokens. Its reason is raised by the caller."""
-        self._state.pending = PendingWrite(claim, record.refresh, self._records.encrypt(final), is_answer)
+        self.state.pending = PendingWrite(claim, record.refresh, self.records.encrypt(final), is_answer)
         try:
             return self.store_pending()
         except BackendError as error:
@@ -110,14 +102,14 @@ class Renewal:
 
     def _store(self, pending: PendingWrite) -> bool:
         old: bytes | None = pending.claim
-        while not self._records.compare_and_set(old, pending.encrypted):
-            old, record = self._records.find()
+        while not self.records.compare_and_set(old, pending.encrypted):
+            old, record = self.records.find()
             # Another refresh token in the record means that the user has consented again. After any other change the
             # platform's answer is still the only valid successor.
             if record is not None:
                 if record.refresh != pending.refresh:
                     return False
-                if not pending.is_answer and record.claimed_by != self._state.name:
+                if not pending.is_answer and record.claimed_by != self.state.name:
                     return False
             elif old is not None or not pending.is_answer:
                 return False
