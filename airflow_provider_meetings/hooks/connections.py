@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -19,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.http.redaction import is_http
 from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.extras import EXTRAS, install
 
@@ -102,7 +102,7 @@ def check_fields(conn: Any, form: Mapping[str, Any], default_base_url: str) -> d
         raise _error(conn, "has an invalid port: leave it empty, or set it to a number from 1 to 65535")
     values = _extras(conn)
     extra = {name: _convert(conn, name, field["schema"], values.get(name)) for name, field in form.items()}
-    if (proxy := extra.get("proxy")) and not _is_proxy(proxy):
+    if (proxy := extra.get("proxy")) and not is_http(proxy, _PROXIES):
         raise _error(conn, "has an extra proxy that is not the URL of a proxy: set it to http://host:port")
     if (bundle := extra.get("ca_bundle")) and not Path(bundle).exists():
         raise _error(conn, "has an extra ca_bundle that does not exist on this worker: set it to the path of a file")
@@ -184,14 +184,6 @@ def _check_host(conn: Any, default_base_url: str) -> None:
         raise _error(conn, f"has a host that contains a user, a query or a fragment: {remedy}")
     if conn.port and ":" in conn.host.rpartition("]")[2].partition("://")[2]:
         raise _error(conn, "has a port in its host and another in its port field: remove one of them")
-
-
-def _is_proxy(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in _PROXIES and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # an invalid bracket or port
-        return False
 
 
 def _error(conn: Any, text: str) -> AirflowFailException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import zlib
+from collections.abc import Collection
 from contextlib import suppress
 from gzip import BadGzipFile
 from urllib.parse import urlsplit
@@ -19,11 +20,11 @@ _DAMAGED = (exceptions.ProtocolError, EOFError, BadGzipFile, zlib.error)
 _QUERY = re.compile(r"\?\S+")
 
 
-def is_http(url: str) -> bool:
-    """Return whether `url` is an http or https URL with a host."""
+def is_http(url: str, schemes: Collection[str] = ("http", "https")) -> bool:
+    """Return whether `url` is an http or https URL with a host, or one of other `schemes`."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # an unclosed bracket, or an invalid port
         return False
 

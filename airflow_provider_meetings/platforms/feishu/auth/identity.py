@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import UserTokens
+from airflow_provider_meetings.api.http.redaction import is_http
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType
 
@@ -95,21 +96,11 @@ def read_identity(extra: Mapping[str, Any]) -> StoreApp | Consent | None:
             raise InvalidRequest(f"extra {name} is missing: it is required if {condition}", next_step=missing)
     if store:
         return StoreApp(extra["app_ticket"], extra["tenant_key"])
-    return Consent(_redirect(extra["redirect_uri"]), _scopes(extra["scopes"] or "")) if user else None
+    return _consent(extra["redirect_uri"], extra["scopes"] or "") if user else None
 
 
-def _redirect(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and parts.port != 0
-        value.encode()
-    except ValueError:  # an invalid bracket or port, or a lone surrogate
-        valid = False
-    if not valid:
+def _consent(redirect_uri: str, scopes: str) -> Consent:
+    if not is_http(redirect_uri) or urlsplit(redirect_uri).fragment:
         raise InvalidRequest("extra redirect_uri is not an http or https URL", next_step=_REDIRECT)
-    return value
-
-
-def _scopes(value: str) -> tuple[str, ...]:
-    scopes = tuple(dict.fromkeys(value.replace(",", " ").split())) or SCOPES
-    return (*(scope for scope in scopes if scope != OFFLINE_ACCESS), OFFLINE_ACCESS)
+    wanted = tuple(dict.fromkeys(scopes.replace(",", " ").split())) or SCOPES
+    return Consent(redirect_uri, (*(scope for scope in wanted if scope != OFFLINE_ACCESS), OFFLINE_ACCESS))

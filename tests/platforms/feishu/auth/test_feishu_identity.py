@@ -63,11 +63,6 @@ def test_invalid_combination_of_extras_is_refused(emulated: Emulated, extra: dic
     assert emulated.state.requests == []
 
 
-def test_half_a_surrogate_pair_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="not an http or https URL"):
-        read_identity(NO_EXTRAS | {"identity": "user", "redirect_uri": URI + "\udc80"})
-
-
 def test_blank_identity_is_app(emulated: Emulated) -> None:
     blank: dict[str, Any] = dict.fromkeys(("identity", "app_type", "app_ticket", "tenant_key", "redirect_uri"), "")
     emulated.connect("feishu", extra=blank)
