@@ -118,7 +118,9 @@ def _open(conn: Any, hook: Any) -> Any:
         try:
             return hook.get_conn()
         except Exception as error:
-            if from_database(error) and not _is_invalid_option(error):
+            # psycopg and psycopg2 raise it without a code for an extra that libpq does not know.
+            is_invalid_option = type(error).__name__ == "ProgrammingError" and not code(error)
+            if from_database(error) and not is_invalid_option:
                 raise
             kind = type(error).__name__
             if iam:
@@ -128,11 +130,6 @@ def _open(conn: Any, hook: Any) -> Any:
                 f"that the driver of apache-airflow-providers-{conn.conn_type} is installed on every worker and "
                 "triggerer; the test of that connection says more"
             ) from None
-
-
-def _is_invalid_option(error: Exception) -> bool:
-    # psycopg and psycopg2 raise this for an extra that libpq does not know; a server's refusal has a code.
-    return type(error).__name__ == "ProgrammingError" and not code(error)
 
 
 _FACTORIES: dict[str, Callable[[Any], DurableBackend]] = {"redis": _redis, "postgres": _postgres, "mysql": _mysql}

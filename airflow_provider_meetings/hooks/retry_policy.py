@@ -37,7 +37,9 @@ class MeetingsRetryPolicy(RetryPolicy):
         context: Context | None = None,
     ) -> RetryDecision:
         """Decide from the error's ``retry_after``; see `RetryPolicy`. The reason does not contain the error's text."""
-        error = _api_error(exception)
+        error: BaseException | None = exception
+        while error is not None and not isinstance(error, MeetingsApiError):
+            error = error.__cause__
         if error is None or error.permanent or error.retry_after is None:
             return RetryDecision.default()
         requested = min(max(error.retry_after, 0.0), MAX_DELAY_SECONDS)
@@ -55,13 +57,6 @@ class MeetingsRetryPolicy(RetryPolicy):
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> MeetingsRetryPolicy:
         return cls()
-
-
-def _api_error(exception: BaseException) -> MeetingsApiError | None:
-    cause: BaseException | None = exception
-    while cause is not None and not isinstance(cause, MeetingsApiError):
-        cause = cause.__cause__
-    return cause
 
 
 def set_retry_policy(operator: BaseOperator) -> None:

@@ -135,7 +135,7 @@ class LedgerRun:
         if item and (is_first_miss or not (by_hand or changed or returned or self._is_due(item))):
             if item.seen.missing_since != missing_since:
                 seen = item.seen.replace(at=self._later(item), missing_since=missing_since)
-                self._change(key, item.replace(seen=seen))
+                self.changes.items[key] = item.replace(seen=seen)
             return None
         seen = Seen(
             at=self._later(item),
@@ -158,7 +158,7 @@ class LedgerRun:
         if recording.reason == FORGOTTEN:
             item = item or Item(seen=seen, first_seen=self._now)
             settled = Settled(at=self._now, entry=self.entry, digest=digest)
-            self._change(key, item.replace(seen=seen, closed=item.closed | item.opened, settled=settled))
+            self.changes.items[key] = item.replace(seen=seen, closed=item.closed | item.opened, settled=settled)
             return None
         self._open(key, item, seen, changed=changed)
         return replace(recording, revisit=item is not None and item.settled is not None)
@@ -171,7 +171,7 @@ class LedgerRun:
             lacking = self._lacks(item)
             if lacking and item.seen.recording_id is None and item.seen.selector == WINDOW:
                 # The report shows meetings with a recording: this one ended without one.
-                self._change(key, item.replace(closed=item.closed | item.opened))
+                self.changes.items[key] = item.replace(closed=item.closed | item.opened)
             elif self._is_due(item) or (lacking and item.seen.state == RecordingState.READY):
                 yield item.ref
 
@@ -182,7 +182,7 @@ class LedgerRun:
         elif changed or not item.is_open or not seen.is_pending:
             opened = item.opened | {self.entry}
             item = item.replace(opened=opened, closed=item.closed | item.opened)
-        self._change(key, item.replace(seen=seen, first_seen=min(item.first_seen, self._now)))
+        self.changes.items[key] = item.replace(seen=seen, first_seen=min(item.first_seen, self._now))
 
     def _open_since(self, item: Item | None, *, by_hand: bool) -> float:
         if item is None or not item.is_open or (by_hand and item.is_expired(self._now, self._revisit)):
@@ -199,10 +199,7 @@ class LedgerRun:
         }:
             if (item := self._state.items.get(key)) and item.is_live:
                 seen = item.seen.replace(at=self._later(item), replaced_by=recording.recording_id)
-                self._change(key, item.replace(seen=seen, closed=item.closed | item.opened))
-
-    def _change(self, key: str, item: Item) -> None:
-        self.changes.items[key] = item
+                self.changes.items[key] = item.replace(seen=seen, closed=item.closed | item.opened)
 
     def _later(self, item: Item | None) -> float:
         """Return now, or a moment after what was seen before: by a clock that ran ahead it would win for years."""
