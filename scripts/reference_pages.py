@@ -70,7 +70,7 @@ def _placeholder(text: str | None) -> str:
 
 def configuration() -> str:
     """Return the options of ``airflow.cfg``."""
-    text = title("Configuration options")
+    text = title("Configuration options of airflow.cfg")
     for section, found in get_provider_info()["config"].items():
         text += f"{_plain(found['description'])}\n\n"
         for name, option in found["options"].items():
