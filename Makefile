@@ -7,11 +7,13 @@ PYTHON_PEERS ?= $(shell for p in python3.13 python3.12 $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# One environment per cell of the matrix: about ten gigabytes, most of them hard links.
+MATRIX_DIR ?= .matrix
 # Without bytecode every process of the tests compiles Airflow from source: about five seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck newcomer dist clean
+.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck newcomer dist matrix clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
@@ -23,6 +25,7 @@ help:
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
 	@echo "make bench     compare speed with other tools (one case: make bench BENCH_CASES=local)"
 	@echo "make dist      build and check the distributions in dist/"
+	@echo "make matrix    install and run beside each Airflow and Python, with each extra (half an hour)"
 	@echo "make newcomer  type every command of README and quick start in an empty clone, with times"
 	@echo "make docs      build the documentation in docs/_build"
 	@echo "make linkcheck  check the documentation's links to other sites"
@@ -87,8 +90,12 @@ dist: $(VENV)/.dev
 	@$(if $(PROJECT_MAINTAINER),,echo "Not to be published: PROJECT_MAINTAINER is not set")
 	@$(BIN)/pyroma --min=10 $(if $(and $(PROJECT_URL),$(PROJECT_MAINTAINER)),,--skip-tests=Url,AuthorEmail) dist/*.tar.gz
 
+# All, and the table in the documentation; or some, such as MATRIX_CELLS="3.2.0-3.11-lowest".
+matrix: $(VENV)/.dev
+	@$(BIN)/python scripts/matrix.py $(MATRIX_DIR) $(MATRIX_CELLS)
+
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs $(VENV)-bench-dlt dist demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs $(VENV)-bench-dlt $(MATRIX_DIR) dist demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
