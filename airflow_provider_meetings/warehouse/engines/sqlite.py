@@ -98,6 +98,10 @@ class SQLiteEngine(Engine):
         """Merge with ON CONFLICT; rowcount excludes the rows that the WHERE of DO UPDATE skips."""
         return connection.execute(on_conflict(merge, sqlite.insert, self.dialect)).rowcount
 
+    def wipe(self, connection: sqlite3.Connection) -> None:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def explain(self, error: Exception) -> str:
         name = getattr(error, "sqlite_errorname", None)
         reason = f"{type(error).__name__} {name}" if name else type(error).__name__

@@ -94,7 +94,8 @@ class Eraser:
             return None
         changes: dict[str, Any] = {}
         if name == "recording_files" and (new := self.rewritten.get(_key(values, FILE))):
-            changes = {"size": new[0], "sha256": new[1]} | ({} if new[1] else {"uri": None})
+            file = {"size": new[0], "sha256": new[1]} | ({} if new[1] else {"uri": None})
+            changes = {column: value for column, value in file.items() if value != values.get(column)}
         is_his = self._is_his(values)
         for column in table.columns if self.concerns(values) else ():
             old, is_json = values.get(column.name), isinstance(column.type, JSON)

@@ -44,7 +44,7 @@ def erase_objects(store: Store, eraser: Eraser, segments: Segments, *, apply: bo
 
 def _actions(store: Store, eraser: Eraser, segments: Segments) -> Iterator[_Action]:
     for upload in store.partial_uploads():
-        if _belongs(store, eraser, upload.key):
+        if upload.key.endswith(BATCH_SUFFIX) or _belongs(store, eraser, upload.key):
             _check_idle(store, upload.key, upload.modified)
             yield "removed", upload.size or 0, partial(store.remove, upload)
     loose = 0  # objects without a receipt

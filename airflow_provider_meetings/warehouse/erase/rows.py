@@ -33,6 +33,8 @@ Erasures = Iterable[Mapping[str, Any]]
 def erase_rows(engine: Engine, target: Tables, eraser: Eraser, now: datetime, erasures: Erasures | None) -> Counts:
     """Remove and redact the rows of a database, and add `erasures`; if these are None, only count.
 
+    Once there is nothing left, what deleted rows have left in the file of a database is removed as well.
+
     :raises LoadError: nothing was changed.
     """
     counts, steps = Counts(), list[DmlStep]()
@@ -58,6 +60,8 @@ def erase_rows(engine: Engine, target: Tables, eraser: Eraser, now: datetime, er
             current.merge(
                 [into], [Merge(into), *steps], partial(change, current, [target.erasures]) if missing else None
             )
+            if not counts:
+                current.wipe()
     return counts
 
 
@@ -78,6 +82,9 @@ def erase_lake(store: Store, eraser: Eraser, now: datetime, erasures: Erasures |
             yield from new.values()
 
         _replace(store, shape.erasures, partitions.DEFAULT, add, write=True)
+        for upload in store.partial_uploads():  # of a killed load
+            if partitions.is_object(upload.key):
+                store.remove(upload)
     for table in shape:
 
         def erase(rows: Iterator[Row], found: Counter[str], table: Table = table) -> Iterator[Row]:
@@ -96,24 +103,35 @@ def erase_lake(store: Store, eraser: Eraser, now: datetime, erasures: Erasures |
     return +counts
 
 
-def forgotten_in_database(engine: Engine, target: Tables) -> set[str]:
-    """Return the hashes of what was forgotten; see `erasures`."""
+def forgotten_in_database(engine: Engine, target: Tables, remove: Collection[str] = ()) -> set[str]:
+    """Return the hashes of what was forgotten; see `erasures`.
+
+    :param remove: hashes whose rows are removed.
+    """
+    table = target.erasures
     with session(engine) as current:
-        columns = current.shape(target.erasures).columns
-        return {row["subject_hash"] for row in _rows(current, target.erasures, columns)} if columns else set()
+        columns = current.shape(table).columns
+        found = {row["subject_hash"] for row in _rows(current, table, columns)} if columns else set[str]()
+        if gone := found.intersection(remove):
+            current.begin_staging()
+            current.merge([], [DmlStep(table, delete(table).where(table.c.subject_hash == one)) for one in gone])
+    return found
 
 
-def forgotten_in_lake(store: Store) -> set[str]:
-    """Return the same of a lake."""
+def forgotten_in_lake(store: Store, remove: Collection[str] = ()) -> set[str]:
+    """Do the same in a lake."""
     parquet.check_installed()
-    found: list[str] = []
+    found = set[str]()
 
-    def note(rows: Iterator[Row], _: Counter[str]) -> Iterator[Row]:
-        found.extend(row["subject_hash"] for row in rows)
-        return iter(())
+    def note(rows: Iterator[Row], removed: Counter[str]) -> Iterator[Row]:
+        for row in rows:
+            found.add(one := row["subject_hash"])
+            removed[one] += one in remove
+            if one not in remove:
+                yield row
 
-    _replace(store, tables().erasures, partitions.DEFAULT, note, write=False)
-    return set(found)
+    _replace(store, tables().erasures, partitions.DEFAULT, note, write=bool(remove))
+    return found
 
 
 def _rows(current: Session, table: Table, existing: Collection[str]) -> Iterator[Row]:

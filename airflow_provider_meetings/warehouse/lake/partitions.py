@@ -40,6 +40,11 @@ def key(table: str, day: str) -> str:
     return f"{table}/{COLUMN}={day}/{_FILE}"
 
 
+def is_object(name: str) -> bool:
+    """Return whether an object is that of a partition."""
+    return name.endswith(f"/{_FILE}")
+
+
 def days(store: Store, table: str) -> Iterator[str]:
     """Yield the days of a table's partitions, without the default partition."""
     for listed in store.walk(table):

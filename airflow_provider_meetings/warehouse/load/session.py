@@ -106,6 +106,9 @@ class Session:
             self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
+    def wipe(self) -> None:
+        self._safely(None, self.engine.wipe, self.connection)
+
     def _attempt(self, steps: Sequence[Step]) -> dict[str, int]:
         counts: dict[str, int] = {}
         for step in steps:

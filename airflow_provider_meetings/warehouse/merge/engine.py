@@ -146,6 +146,9 @@ class Engine(ABC):
         connection.rollback()
         self.begin_merging(connection)
 
+    def wipe(self, connection: Any) -> None:  # noqa: B027 - a server's files are not ours
+        """Remove what deleted rows have left in the file of the database; after a commit."""
+
     def is_write_conflict(self, error: Exception) -> bool:
         """Return whether the merge conflicted with another writer, so that a retry may succeed."""
         return False
