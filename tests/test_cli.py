@@ -17,7 +17,7 @@ from airflow.cli.cli_parser import get_parser
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.ledger.items import Settled
 from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
-from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, subject_hash
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.cli.definition import age
 from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
@@ -165,8 +165,8 @@ def test_unforget_removes_marks(
     for url in urls:
         marks = Marks(store_at(url), key.encode)
         for kind, one in ((MarkKind.RECORDING, "r1"), (MarkKind.RECORDING, "r2"), (MarkKind.OWNER, "o1")):
-            marks.add(kind, "acme", "t", one, {})
-    command = ("unforget", *urls, "--platform", "acme", "--tenant", "t", "--recordings", "r1", "--owners", "o1", "-o")
+            marks.add(subject_hash(key.encode(), kind, "acme", "t", one), {})
+    command = ("unforget", *urls, "--platform", "acme", "--tenant", "t", "--ids", "r1,o1", "-o")
     monkeypatch.delenv("AIRFLOW__MEETINGS__REDACT_KEY", raising=False)
     assert run(*command, "json") == 2
     assert "Set the option redact_key" in capsys.readouterr().err
@@ -174,7 +174,7 @@ def test_unforget_removes_marks(
     assert run(*command, "json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "removed": 4,
-        "marks": [{"kind": "recording", "id": "r1", "removed": 2}, {"kind": "owner", "id": "o1", "removed": 2}],
+        "marks": [{"id": "r1", "removed": 2}, {"id": "o1", "removed": 2}],
     }
     assert run(*command, "table") == 1
     for url in urls:

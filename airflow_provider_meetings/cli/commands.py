@@ -24,13 +24,11 @@ from rich.markup import escape
 
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
-from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.api.plan import plan_backfill
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.hooks.meetings import ConsentHook, MeetingsHook
-from airflow_provider_meetings.hooks.redact_key import redact_key
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers import erasure
 
@@ -103,17 +101,9 @@ def pending(args: Namespace) -> int:
 @command
 def unforget(args: Namespace) -> int:
     """Remove the marks of what was forgotten."""
-    places = [Marks(store_at(url, "url"), redact_key) for url in args.urls]
-    rows = [
-        {
-            "kind": kind,
-            "id": one,
-            "removed": sum(marks.remove(kind, args.platform, args.tenant, one) for marks in places),
-        }
-        for kind in MarkKind
-        for one in getattr(args, f"{kind}s")
-    ]
-    _show({"removed": sum(row["removed"] for row in rows)}, "marks", rows, ("kind", "id", "removed"), args.output)
+    found = erasure.unforget(args.ids, args.platform, args.tenant, urls=args.urls, sql=args.sql, lakes=args.lakes)
+    rows = [{"id": one, "removed": found[one]} for one in args.ids]
+    _show({"removed": found.total()}, "marks", rows, ("id", "removed"), args.output)
     return 0 if all(row["removed"] for row in rows) else FINDINGS
 
 

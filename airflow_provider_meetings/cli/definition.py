@@ -54,6 +54,10 @@ def _command(name: str, text: str, description: str, *args: Arg) -> ActionComman
 
 
 _POSITIVE: Any = {"type": positive_int(allow_zero=False), "metavar": "N"}  # type: ignore[no-untyped-call]  # as above
+_ROWS = (
+    _ids("--sql", "Databases: conn_id, conn_id/schema or conn_id/schema/table_prefix"),
+    _ids("--lakes", "URLs of lakes of rows"),
+)
 _TARGET = _arg("target", help="The target of the landings, such as file:///data/lake, or a folder in it")
 
 
@@ -98,8 +102,8 @@ def get_commands() -> list[CLICommand]:
             _arg("urls", nargs="+", metavar="url", help="The ledger, and each target, such as file:///data/lake"),
             _arg("--platform", required=True, help="The platform: feishu, wecom"),
             _arg("--tenant", required=True, help="The tenant, as in the rows"),
-            *(_ids(f"--{kind}s", f"Ids of {kind}s") for kind in ("recording", "owner", "post", "author")),
-            _ids("--files", "Files of a kind: the recording's id, a slash, and the kind"),
+            _ids("--ids", "Ids of recordings, persons and posts; for files of a kind ID/KIND"),
+            *_ROWS,
             ARG_OUTPUT,
         ),
         _command(
@@ -132,8 +136,7 @@ def get_commands() -> list[CLICommand]:
             *(_arg(f"--{name}", help=f"The {name} of the recordings or the person") for name in ("platform", "tenant")),
             _arg("--ledger", help="The argument ledger of the DAG"),
             _ids("--targets", "URLs below which landed files and batches are"),
-            _ids("--sql", "Databases: conn_id, conn_id/schema or conn_id/schema/table_prefix"),
-            _ids("--lakes", "URLs of lakes of rows"),
+            *_ROWS,
             _arg("--asked-by", help="Who asked for it, for the marks", default=""),
             _arg("--all", help="Allow a plan after which nothing stays", action="store_true"),
             _arg("--apply", help="Apply the plan", action="store_true"),

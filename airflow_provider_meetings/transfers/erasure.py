@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.ledger.items import TAKEN_FOR
 from airflow_provider_meetings.api.ledger.ledger import Ledger
-from airflow_provider_meetings.api.ledger.marks import Marks, check_key, subject_hash
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, check_key, subject_hash
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import MediaKind
 from airflow_provider_meetings.api.query import WINDOW
@@ -25,11 +26,18 @@ from airflow_provider_meetings.transfers.to_sql import engine_at
 from airflow_provider_meetings.transfers.transcript_files import segments
 from airflow_provider_meetings.warehouse.erase.eraser import Counts, Eraser
 from airflow_provider_meetings.warehouse.erase.objects import erase_objects
-from airflow_provider_meetings.warehouse.erase.rows import erase_lake, erase_rows
-from airflow_provider_meetings.warehouse.tables.tables import tables
+from airflow_provider_meetings.warehouse.erase.rows import (
+    erase_lake,
+    erase_rows,
+    forgotten_in_database,
+    forgotten_in_lake,
+)
+from airflow_provider_meetings.warehouse.merge.engine import Engine
+from airflow_provider_meetings.warehouse.tables.tables import Tables, tables
 
 SUBJECTS = ("recordings", "person", "older_than")
 PLACES = ("targets", "sql", "lakes")
+MIN_NAME = 2
 _ATTEMPTS = 10
 _MEASURES = ("removed", "redacted", "partitions", "bytes")
 
@@ -74,6 +82,23 @@ def forget(url: str, options: Mapping[str, Any], *, everything: bool, apply: boo
     return {name: value for name, value in (plan or {}).items() if name != "subject"}
 
 
+def unforget(
+    ids: Sequence[str], platform: str, tenant: str, *, urls: Sequence[str], sql: Sequence[str], lakes: Sequence[str]
+) -> Counter[str]:
+    """Remove marks and rows of `erasures`; return by id how many there were.
+
+    :param ids: of recordings, persons, posts; of files of a kind the recording's id, a slash, and the kind.
+    """
+    check_key(key := redact_key(), (), "")
+    hashes = {subject_hash(key, kind, platform, tenant, one): one for one in ids for kind in MarkKind}
+    found = [
+        *(Marks(store_at(url, "url"), redact_key).remove(hashes) for url in urls),
+        *(forgotten_in_database(*_database(place), remove=hashes) for place in sql),
+        *(forgotten_in_lake(store_at(url, "lakes"), remove=hashes) for url in lakes),
+    ]
+    return Counter(hashes[one] for some in found for one in some if one in hashes)
+
+
 class Erasure:
     """A plan and its places.
 
@@ -89,11 +114,7 @@ class Erasure:
         self._stores = {url: store_at(url, name) for name in ("ledger", "targets", "lakes") for url in urls[name]}
         self._rows = {url: partial(erase_lake, self._stores[url], self._eraser, at) for url in where["lakes"]}
         for place in where["sql"]:
-            conn_id, schema, prefix = (*place.split("/", 2), "", "")[:3]
-            target = tables(prefix, schema or None)
-            self._rows[place] = partial(
-                erase_rows, engine_at(conn_id, schema or None, prefix), target, self._eraser, at
-            )
+            self._rows[place] = partial(erase_rows, *_database(place), self._eraser, at)
 
     def find(self, *, everything: bool) -> None:
         """Add to the plan what would go and what cannot be reached.
@@ -116,7 +137,8 @@ class Erasure:
         self.plan["unreachable"] = [
             *([f"{loose} objects without a receipt, which are not searched"] if loose else ()),
             *([f"{unsearched} media files and documents of others, which are not searched"] if unsearched else ()),
-            "versions of objects, and what an Object Lock keeps; backups and copies; XComs, logs, arguments of DAGs",
+            "old versions of objects: delete or expire them; under an Object Lock they stay until its end",
+            "backups and copies: let them expire; XComs and logs: airflow db clean; arguments of DAGs: remove his ids",
         ]
         self.plan["subject"] = self._eraser.subject()
 
@@ -133,25 +155,29 @@ class Erasure:
             self._objects(url)
         if where["ledger"]:
             self._check_idle(Ledger(self._stores[where["ledger"]]).read())
-        marks = self._eraser.marks()
+        key = redact_key()
+        marks = {subject_hash(key, *mark): mark for mark in self._eraser.marks()}
         about = {name: plan[name] for name in ("erasure_id", "asked_by")} | {"erased_at": plan["made_at"]}
         for url in self._stores.keys() & {where["ledger"], *where["targets"]}:
             known = Marks(self._stores[url], redact_key)
-            for mark in marks:
-                known.add(*mark, {**about, "scope": mark[0]})
+            for one, (kind, *_) in marks.items():
+                known.add(one, {**about, "scope": kind})
+        rows = list[tuple[str, Callable[[], object]]]()
         for place, erase in self._rows.items():
             counts = {one["table"]: one for one in plan["counts"] if one["place"] == place}
-            rows = [
-                {**about, "platform": of[0], "tenant": of[1], "scope": str(kind), "counts": counts}
-                | {"subject_hash": subject_hash(redact_key(), kind, *of)}
-                for kind, *of in marks
+            erasures = [
+                {**about, "subject_hash": one, "scope": str(kind), "platform": of, "tenant": tenant, "counts": counts}
+                for one, (kind, of, tenant, _) in marks.items()
             ]
-            erase(rows)
-        # Each once more, because another erasure may have written meanwhile what it had read before.
+            rows.append((place, partial(erase, erasures)))
+            erase(erasures)
         for url in where["targets"]:
             _repeat(partial(self._objects, url, apply=True), url)
-        if where["ledger"]:
-            _repeat(partial(self._forget_items, Ledger(self._stores[where["ledger"]])), where["ledger"])
+        if url := where["ledger"]:
+            _repeat(partial(self._forget_items, Ledger(self._stores[url])), url)
+        # Rows again: a load or another erasure may have written meanwhile what it had read before.
+        for place, step in rows:
+            _repeat(step, place)
 
     def _check_idle(self, state: State) -> None:
         platform, tenant = state.pipeline[2] if state.pipeline else ("", "")
@@ -197,6 +223,11 @@ def _repeat(step: Callable[[], object], place: str) -> None:
         )
 
 
+def _database(place: str) -> tuple[Engine, Tables]:
+    conn_id, schema, prefix = (*place.split("/", 2), "", "")[:3]
+    return engine_at(conn_id, schema or None, prefix), tables(prefix, schema or None)
+
+
 def _new(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a plan without what would go, after checking the options."""
     texts = {name: _texts(options[name], name) for name in ("recordings", "person", *PLACES)}
@@ -209,6 +240,10 @@ def _new(options: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(f"older_than must be ages by kind, of {', '.join(MediaKind)}; got {kind!r:.60}")
     if sum(map(bool, (texts["recordings"], texts["person"], older_than))) != 1:
         raise InvalidRequest(f"Give one of {', '.join(SUBJECTS)}")
+    if vague := [one for one in texts["person"] if len(one) < MIN_NAME or one in of]:
+        raise InvalidRequest(
+            f"person: {vague[0]!r} would be found in much that is of others", next_step="Give ids and whole names."
+        )
     if not all(of) and (any(of) or not older_than):
         raise InvalidRequest("Give both the platform and the tenant of the recordings or the person")
     where = {"ledger": options["ledger"], **{name: texts[name] for name in PLACES}}

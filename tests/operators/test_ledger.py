@@ -13,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
-from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, subject_hash
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     PROCESSING_MEETING,
@@ -237,7 +237,7 @@ KEY = "0123456789abcdef"
 
 def mark(pipeline: Pipeline, kind: MarkKind, platform: str, tenant: str, one: str) -> Marks:
     marks = Marks(store_at(pipeline.ledger), KEY.encode)
-    marks.add(kind, platform, tenant, one, {})
+    marks.add(subject_hash(KEY.encode(), kind, platform, tenant, one), {})
     return marks
 
 
@@ -283,7 +283,7 @@ def test_forgotten_recordings_and_owners_stay_out(
     assert not ids(wecom.list("three")) & {*hosted, PROCESSING_RECORD}
     by_hand = {"meeting_ids": [company[PROCESSING_RECORD].meetingid], "owner_ids": None}
     assert ids(wecom.list("four", **by_hand)) == {ENDLESS_RECORD}, "what is due"
-    assert marks.remove(MarkKind.RECORDING, *of, PROCESSING_RECORD)
+    assert marks.remove([subject_hash(KEY.encode(), MarkKind.RECORDING, *of, PROCESSING_RECORD)])
     assert ids(wecom.list("five")) >= {PROCESSING_RECORD}
 
 

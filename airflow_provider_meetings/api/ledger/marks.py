@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -20,6 +21,7 @@ FOLDER = "_meetings_forgotten"
 FORGOTTEN = "forgotten"
 """The reason of a recording that is marked."""
 MIN_KEY_BYTES = 16
+MAX_AGE = 10.0
 _OBJECT = re.compile(rf"{FOLDER}/([0-9a-f]{{8}})-[0-9a-f]{{64}}\.json")
 
 
@@ -63,6 +65,10 @@ def _fingerprint(key: bytes) -> str:
     return hmac.new(key, b"meetings marks", hashlib.sha256).hexdigest()[:8]
 
 
+def _name(subject_hash: str) -> str:
+    return f"{FOLDER}/{subject_hash}.json"
+
+
 class Marks:
     """The marks below the root of a store: one object each, whose name says what is marked to who has the key.
 
@@ -85,7 +91,12 @@ class Marks:
         if found:
             check_key(self._key, [match[1] for match in found], self._store.uri(FOLDER))
         self._found = {match[0] for match in found}
+        self._read_at = time.monotonic()
         return self
+
+    def refresh(self) -> Self:
+        """List them anew if the last listing is older than `MAX_AGE` seconds."""
+        return self if time.monotonic() - self._read_at < MAX_AGE else self.read()
 
     def __contains__(self, mark: str) -> bool:
         """Return whether there is a mark that `mark_of` has returned."""
@@ -106,24 +117,24 @@ class Marks:
         ids = {MarkKind.RECORDING: recording.recording_id, MarkKind.OWNER: recording.owner_id}
         return next((self._mark(kind, *of, str(one)) for kind, one in ids.items() if self.has(kind, *of, one)), None)
 
-    def add(self, kind: MarkKind, platform: str, tenant: str, subject: str, content: Mapping[str, Any]) -> None:
-        """Mark an id; a mark that exists is written again.
+    def add(self, subject_hash: str, content: Mapping[str, Any]) -> None:
+        """Mark an id by its hash; a mark that exists is written again.
 
         :param content: plain JSON about the erasure, without personal data.
         """
-        mark = self._mark(kind, platform, tenant, subject)
-        self._store.put(mark, json.dumps(content).encode())
+        self._store.put(mark := _name(subject_hash), json.dumps(content).encode())
         self._found.add(mark)
 
-    def remove(self, kind: MarkKind, platform: str, tenant: str, subject: str) -> bool:
-        """Remove a mark; return whether there was one."""
-        if had := self.has(kind, platform, tenant, subject):
-            self._store.delete(mark := self._mark(kind, platform, tenant, subject))
-            self._found.discard(mark)
-        return had
+    def remove(self, hashes: Iterable[str]) -> list[str]:
+        """Remove marks by their hashes; return the hashes of those that there were."""
+        found = [one for one in hashes if _name(one) in self._found]
+        for one in found:
+            self._store.delete(_name(one))
+            self._found.discard(_name(one))
+        return found
 
     def _mark(self, kind: MarkKind, platform: str, tenant: str, subject: str) -> str:
-        return f"{FOLDER}/{subject_hash(self._key, kind, platform, tenant, subject)}.json"
+        return _name(subject_hash(self._key, kind, platform, tenant, subject))
 
     @cached_property
     def _key(self) -> bytes:
