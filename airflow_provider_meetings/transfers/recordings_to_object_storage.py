@@ -134,6 +134,9 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
                     return without_object(media, "refused", FORGOTTEN)
                 key = layout.receipt_key(recording, media)
                 stored = landing.land(recording, media, if_present="verify" if key in earlier else None)
+                if stored.outcome != "skipped" and (marks.refresh().mark_of(recording) or marks.has_file(media)):
+                    landing.remove(recording, media)  # forgotten since this task began
+                    return without_object(media, "refused", FORGOTTEN)
                 earlier.add(key)
                 return stored
 

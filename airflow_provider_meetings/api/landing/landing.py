@@ -79,6 +79,13 @@ class Landing:
         self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
         return stored
 
+    def remove(self, recording: Recording, media: MediaFile) -> None:
+        """Remove a landed file, then its receipt, which finds it until then."""
+        if receipt := self.receipt(recording, media):
+            target = LandingTarget(self._store, self._layout, recording, media)
+            self._store.delete(target.sibling_key(receipt.name))
+            self._store.delete(target.receipt_key)
+
     def _skip(self, target: LandingTarget, receipt: Receipt, reason: str) -> StoredFile:
         uri = self._store.uri(target.sibling_key(receipt.name))
         log.info("Skipping %s: %s", uri, reason)
