@@ -26,6 +26,7 @@ from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.operators.forget import ForgetOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
+from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
@@ -46,14 +47,21 @@ LISTED: Mapping[str, Mapping[str, Any]] = {
     "feishu": {"meeting_ids": [READY_MEETING, ENGLISH_MEETING]},
     "wecom": {"owner_ids": list(OWNERS), "start": "2026-11-12T00:00:00+08:00"},
 }
+EVENT: Mapping[str, Mapping[str, Any]] = {
+    "feishu": {"meeting_ids": [READY_MEETING]},
+    "wecom": {"owner_ids": ["wangfang"], "start": "2026-10-21T00:00:00+08:00", "end": "2026-10-21T12:00:00+08:00"},
+}
+"""A recording of theirs that is ready."""
 Contents = dict[str, str]
 
 
 class Everywhere:
     """The places of one pipeline; `root` is the folder of everything that is not in a server or a bucket."""
 
-    def __init__(self, platform: str, root: Path, url: str, lake: Path) -> None:
+    def __init__(self, platform: str, root: Path, url: str, lake: Path, bucket: Any) -> None:
         self.platform, self.root, self.url, self.lake = platform, root, url, lake
+        self._bucket = bucket
+        self._objects: dict[str, bytes] = {}
 
     def run(self, run_id: str, **changes: Any) -> None:
         """List, land and load, as a DAG run does."""
@@ -66,7 +74,16 @@ class Everywhere:
             **selectors,
         )
         found = listing.execute(context)
-        summary = context["ti"].pushed["summary"]
+        self.land_and_load(found, context, context["ti"].pushed["summary"], selectors["ledger"])
+
+    def wait(self, run_id: str, **ids: Any) -> None:
+        """Wait for recordings, land and load them, as a DAG run does that an event has started."""
+        context: Any = {"ti": TaskInstance(run_id=run_id)}
+        sensor = RecordingReadySensor(task_id="wait", meetings_conn_id=f"{self.platform}_default", **ids)
+        found = sensor.execute(context)
+        self.land_and_load(found, context)
+
+    def land_and_load(self, found: Any, context: Any, summary: Any = None, ledger: str | None = None) -> None:
         stored = RecordingsToObjectStorageOperator(
             task_id="land",
             meetings_conn_id=f"{self.platform}_default",
@@ -76,9 +93,7 @@ class Everywhere:
         ).execute(context)
         inputs = {"recordings": found, "stored_files": stored, "summary": summary}
         RecordingsToParquetOperator(task_id="lake", target=f"file://{self.lake}", **inputs).execute(context)
-        RecordingsToSqlOperator(task_id="sql", sql_conn_id=CONN_ID, ledger=selectors["ledger"], **inputs).execute(
-            context
-        )
+        RecordingsToSqlOperator(task_id="sql", sql_conn_id=CONN_ID, ledger=ledger, **inputs).execute(context)
         if self.platform == "feishu":
             posts = FeishuPostsOperator(
                 task_id="posts", meetings_conn_id="feishu_default", post_ids=[NAMED_POST, SECOND_NAMED_POST]
@@ -112,9 +127,9 @@ class Everywhere:
             if volatile or not re.search("_meetings_|batch.ndjson", one.key):
                 content = b"".join(store.open(one.key))
                 found[one.key] = content.decode("latin-1") + content.decode("utf-8", "replace")
-        for path in self.root.rglob("*.json"):
-            if volatile:
-                found[path.name] = path.read_text()
+        for path in self.root.rglob("*") if volatile else ():
+            if path.is_file():
+                found[path.name] = path.read_bytes().decode("latin-1") + path.read_bytes().decode("utf-8", "replace")
         hook = BaseHook.get_connection(CONN_ID).get_hook()  # type: ignore[no-untyped-call]
         for table in tables():
             names = [column.name for column in table.primary_key]
@@ -129,14 +144,37 @@ class Everywhere:
         # A new file has a new time.
         return found if volatile else {name: re.sub("mtime-ns:[0-9]+", "", one) for name, one in found.items()}
 
-    def copy(self) -> Path:
-        """Return a copy of the folder."""
-        return shutil.copytree(self.root, self.root.with_name(f"{self.root.name}_copy"))
+    def copy(self) -> None:
+        """Remember the folder, the bucket and the rows of a server."""
+        shutil.copytree(self.root, self.root.with_name("copy"))
+        self._objects = self.in_bucket()
+        hook = self.server()
+        for name in {table.name for table in tables()} & (self.in_database(hook) if hook else set()):
+            run_sql(hook, f"CREATE TABLE copy_{name} AS SELECT * FROM {name}")
 
-    def restore(self, copied: Path) -> None:
-        """Make the folder that of a copy."""
+    def restore(self) -> None:
+        """Make everything as it was remembered."""
         shutil.rmtree(self.root)
-        shutil.copytree(copied, self.root)
+        shutil.copytree(self.root.with_name("copy"), self.root)
+        for key in self.in_bucket():
+            self._bucket.delete_object(Bucket=BUCKET, Key=key)
+        for key, content in self._objects.items():
+            self._bucket.put_object(Bucket=BUCKET, Key=key, Body=content)
+        hook = self.server()
+        there = self.in_database(hook) if hook else set[str]()
+        for name in {table.name for table in tables()} & there:
+            run_sql(hook, f"DELETE FROM {name}")
+            if f"copy_{name}" in there:
+                run_sql(hook, f"INSERT INTO {name} SELECT * FROM copy_{name}")
+
+    def in_bucket(self) -> dict[str, bytes]:
+        listed = self._bucket.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+        return {one["Key"]: self._bucket.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in listed}
+
+    def server(self) -> Any:
+        """Return the hook of the database; None for a file."""
+        hook = BaseHook.get_connection(CONN_ID).get_hook()  # type: ignore[no-untyped-call]
+        return None if hook.conn_type in {"sqlite", "duckdb"} else hook
 
     def in_database(self, hook: Any) -> set[str]:
         query = "SELECT table_name FROM information_schema.tables"
@@ -157,9 +195,10 @@ def everywhere(
 
     :param store: ``disk`` or ``s3``.
     """
+    root.mkdir()
     with s3_bench() as bench, opened(engine, root, monkeypatch):
         extra = {"endpoint_url": bench.front.moto, "region_name": "us-east-1"}
         bucket = {"conn_type": "aws", "login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t", "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(bucket))
         url = f"s3://lake@{BUCKET}/raw" if store == "s3" else f"file://{root}/media"
-        yield Everywhere(platform, root, url, root / "rows")
+        yield Everywhere(platform, root, url, root / "rows", bench.direct)

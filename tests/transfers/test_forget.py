@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.ledger.ledger import Ledger
-from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, subject_hash
 from airflow_provider_meetings.api.ledger.state import State
+from airflow_provider_meetings.api.models import Recording, StoredFile
 from airflow_provider_meetings.emulator.seed.feishu import (
     ENGLISH_MINUTE,
     MIA_WANG,
@@ -29,9 +31,14 @@ from airflow_provider_meetings.emulator.seed.feishu import (
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
+from airflow_provider_meetings.storage.s3.store import S3Store
+from airflow_provider_meetings.storage.s3.writer import S3Writer
+from airflow_provider_meetings.transfers import erasure
 from airflow_provider_meetings.warehouse.load.session import Session
 from tests.conftest import Emulated
-from tests.transfers.everywhere import OWN, PEOPLE, TENANTS, WORDS, Contents, Everywhere, everywhere
+from tests.month.faults import in_child
+from tests.transfers.everywhere import EVENT, OWN, PEOPLE, TENANTS, WORDS, Contents, Everywhere, everywhere
+from tests.warehouse.servers import CONN_ID
 
 VIDEO_DAYS = datetime.now(UTC) - datetime(2026, 11, 11, tzinfo=UTC)
 """The first minute is older, the second one is not."""
@@ -42,9 +49,15 @@ def pipeline(
     request: pytest.FixtureRequest, emulated: Emulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> Iterator[Everywhere]:
     platform, engine, store = request.param.split()
-    with everywhere(platform, engine, store, tmp_path, monkeypatch) as found:
+    with everywhere(platform, engine, store, tmp_path / "root", monkeypatch) as found:
         found.run("first")
         yield found
+
+
+WINDOW: dict[str, dict[str, Any]] = {
+    "feishu": {"start": "2026-11-01T00:00:00+08:00", "end": "2026-11-13T00:00:00+08:00", "meeting_ids": None},
+    "wecom": {"start": "2026-11-12T00:00:00+08:00", "end": "2026-11-13T00:00:00+08:00"},
+}
 
 
 def differences(before: Contents, after: Contents) -> tuple[set[str], set[str]]:
@@ -143,16 +156,49 @@ def test_old_files_go_and_their_recordings_stay(pipeline: Everywhere) -> None:
 
 @pytest.mark.parametrize("pipeline", ["feishu sqlite disk", "wecom duckdb disk"], indirect=True)
 def test_it_stays_forgotten(pipeline: Everywhere) -> None:
+    """A daily run, a run that an event has started, a backfill, and a rebuilt ledger."""
     person = PEOPLE[pipeline.platform]
+    pipeline.wait("event before", **EVENT[pipeline.platform])
+    assert pipeline.where("mr-20261021-wangfang-1000" if pipeline.platform == "wecom" else READY_MINUTE)
     pipeline.forget(person=person, apply=True)
     others = {"owner_ids": ["lisi", "lina"]} if pipeline.platform == "wecom" else {}
-    for run in ("daily", "again"):
-        pipeline.run(run, **others)
-        assert pipeline.where(*person) == []
+    pipeline.run("daily", **others)
+    pipeline.wait("event", **EVENT[pipeline.platform])
+    pipeline.run("backfill", **{**others, **WINDOW[pipeline.platform]})
     for one in (pipeline.root / "media" / "_meetings_ledger").iterdir():
         one.unlink()
     pipeline.run("rebuilt", **others)
     assert pipeline.where(*person) == []
+
+
+def test_landing_that_is_under_way(pipeline: Everywhere, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forgotten while it is landed is removed again."""
+    pipeline.url += "_2"
+    monkeypatch.setattr("airflow_provider_meetings.api.ledger.marks.MAX_AGE", 0.0)
+    land, landed, one_at_a_time = Landing.land, count(), Lock()
+
+    def forgotten_meanwhile(self: Landing, recording: Recording, *args: Any, **options: Any) -> StoredFile:
+        with one_at_a_time:
+            stored = land(self, recording, *args, **options)
+            if next(landed) == 0:
+                mark = subject_hash(key.encode(), MarkKind.RECORDING, "feishu", TENANTS["feishu"], READY_MINUTE)
+                Marks(store_at(pipeline.url), key.encode).add(mark, {})
+            return stored
+
+    monkeypatch.setattr(Landing, "land", forgotten_meanwhile)
+    pipeline.run("landing", ledger=None)
+    names = [one.key for one in store_at(pipeline.url).walk()]
+    assert not [name for name in names if READY_MINUTE in name]
+    assert [name for name in names if ENGLISH_MINUTE in name]
+
+
+def test_unforget(pipeline: Everywhere) -> None:
+    pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    places = {"urls": [pipeline.url], "sql": [CONN_ID], "lakes": [f"file://{pipeline.lake}"]}
+    found = erasure.unforget([READY_MINUTE, "nowhere"], "feishu", TENANTS["feishu"], **places)
+    assert found == {READY_MINUTE: 3}
+    pipeline.run("again", ledger=None)
+    assert {name.split()[0] for name in pipeline.where(READY_MINUTE) if " recordings " in name} == {"sql", "lake"}
 
 
 def test_loads_leave_out_what_erasures_has(pipeline: Everywhere) -> None:
@@ -185,25 +231,32 @@ def test_two_at_once(pipeline: Everywhere) -> None:
     assert pipeline.where(*people[0], *people[1]) == []
 
 
+@pytest.mark.parametrize("pipeline", ["feishu sqlite disk", "wecom postgres s3", "feishu duckdb disk"], indirect=True)
 def test_killed_anywhere_and_applied_again(pipeline: Everywhere, request: pytest.FixtureRequest) -> None:
     """A child is killed before its n-th write, then the plan is applied again: the same end as without a kill."""
-    pipeline.forget(person=PEOPLE["feishu"])
-    planned = pipeline.copy()
-    pipeline.forget(apply=True)
-    expected, steps = pipeline.contents(volatile=False), steps_of(pipeline, planned, None)
-    kills = min(max(3, int(request.config.getoption("--kills")) // 4), steps)
+    person = PEOPLE[pipeline.platform]
+    pipeline.forget(person=person)
+    pipeline.copy()
+    steps = steps_of(pipeline, None)
+    assert steps > 20
+    expected = pipeline.contents(volatile=False)
+    kills = max(3, int(request.config.getoption("--kills")) // 4)
     for number in range(kills):
-        steps_of(pipeline, planned, number * steps // kills)
+        pipeline.restore()
+        first = number * steps // kills if kills < steps else number % steps
+        steps_of(pipeline, first)
+        if second := number // steps:  # another kill, of what the first has left
+            steps_of(pipeline, second * 7919 % max(steps - first, 1))
         pipeline.forget(apply=True)
         assert pipeline.contents(volatile=False) == expected, number
-        assert pipeline.where(*PEOPLE["feishu"]) == []
+        assert pipeline.where(*person) == []
 
 
-def steps_of(pipeline: Everywhere, planned: Path, kill_at: int | None) -> int:
+def steps_of(pipeline: Everywhere, kill_at: int | None) -> int:
     """Apply a plan in a child, which is killed before its n-th write; return the number of writes."""
-    pipeline.restore(planned)
     reader, writer = os.pipe()
-    if (child := os.fork()) == 0:
+
+    def apply() -> None:
         steps = count()
 
         def step(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -214,12 +267,13 @@ def steps_of(pipeline: Everywhere, planned: Path, kill_at: int | None) -> int:
 
             return stepped
 
-        for owner, name in ((LocalStore, "put"), (LocalStore, "delete"), (LocalWriter, "publish"), (Session, "commit")):
-            setattr(owner, name, step(getattr(owner, name)))
+        for owner in (LocalStore, LocalWriter, S3Store, S3Writer, Session):
+            for name in {"put", "delete", "publish", "commit", "wipe"} & vars(owner).keys():
+                setattr(owner, name, step(getattr(owner, name)))
         pipeline.forget(apply=True)
         os.write(writer, str(next(steps)).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
+
+    in_child(apply)
     os.close(writer)
     with os.fdopen(reader) as said:
         return int(said.read() or 0)
@@ -266,6 +320,8 @@ def test_warehouse_is_away(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch
         ({"recordings": ["a"], "person": ["b"]}, "Give one of"),
         ({"recordings": ["a"], "tenant": None}, "platform and the tenant"),
         ({"older_than": {"videos": timedelta(1)}}, "older_than"),
+        ({"person": ["ou_bluewave0chenyu", "f"]}, "'f' would be found in much"),
+        ({"person": ["feishu"]}, "'feishu' would be found in much"),
         ({"older_than": {"video": timedelta(0)}}, "would stay"),
         (
             {"person": ["ou_bluewave0chenyu"], "targets": [], "sql": [], "lakes": [], "ledger": None},
