@@ -36,7 +36,7 @@ What to click: Dags, one of these, Trigger, Advanced Options, then
                           its task "wait" is deferred (purple) for a minute: the triggerer polls for it
   wecom_recordings_daily  (nothing)            the recordings since November; its ledger is in the lake
   feishu_moments          Configuration JSON   {posts}
-Then: a task, Logs; a task, XCom (it holds no link); a run, Clear (nothing is fetched or written twice);
+Then: a task, Logs; a task, Storage, XCom (it holds no link); a run, Clear (nothing is fetched or written twice);
 Admin, Connections, Test (it requests a token from the emulator).
 
 Ctrl-C stops everything.
