@@ -37,6 +37,7 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scheduler", action="store_true", help="run the tests on a whole Airflow: minutes")
+    parser.addoption("--browser", action="store_true", help="run the tests in Chromium, on a whole Airflow: a minute")
     parser.addoption("--kills", type=int, default=20, help="number of landings to kill")
     parser.addoption("--processes", type=int, default=30, help="number of processes that request a token at once")
     parser.addoption("--meetings", type=int, default=300, help="number of meetings of the simulated month")
@@ -45,12 +46,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scheduler: starts a whole Airflow; runs only with --scheduler")
+    config.addinivalue_line("markers", "browser: uses a whole Airflow in Chromium; runs only with --browser")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("scheduler") and not config.getoption("--scheduler"):
-            item.add_marker(pytest.mark.skip(reason="starts a whole Airflow: make test-scheduler, make nightly"))
+    targets = {"scheduler": "make test-scheduler, make nightly", "browser": "make test-browser"}
+    for name in [name for name in targets if not config.getoption(f"--{name}")]:
+        skip = pytest.mark.skip(reason=f"starts a whole Airflow: {targets[name]}")
+        for item in items:
+            if item.get_closest_marker(name):
+                item.add_marker(skip)
 
 
 def connection(conn_type: str, url: str | None, **changes: Any) -> str:
