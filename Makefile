@@ -13,13 +13,14 @@ MATRIX_DIR ?= .matrix
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs linkcheck newcomer dist matrix clean
+.PHONY: help demo airflow emulator test test-scheduler test-browser nightly lint check bench docs screenshots linkcheck newcomer dist matrix clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
 	@echo "make airflow   serve an Airflow with the emulator for the browser until Ctrl-C (below demo/ui/)"
 	@echo "make test      run the tests"
 	@echo "make test-scheduler  run the test on a whole Airflow, which make test skips (about two minutes)"
+	@echo "make test-browser  run the test of the connection form in Chromium, which make test skips (half a minute)"
 	@echo "make nightly   run the kill, fault and race tests with large numbers"
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
@@ -28,6 +29,7 @@ help:
 	@echo "make matrix    install and run beside each Airflow and Python, with each extra (half an hour)"
 	@echo "make newcomer  type every command of README and quick start in an empty clone, with times"
 	@echo "make docs      build the documentation in docs/_build"
+	@echo "make screenshots  take the pictures of Airflow's UI again, with Chromium (two minutes)"
 	@echo "make linkcheck  check the documentation's links to other sites"
 	@echo "make clean     remove all files that these commands made"
 
@@ -46,6 +48,9 @@ test: $(VENV)/.dev
 
 test-scheduler: $(VENV)/.dev
 	@$(BIN)/python -m pytest --scheduler -m scheduler tests/system $(PYTEST_ARGS)
+
+test-browser: $(VENV)/.dev
+	@$(BIN)/python -m pytest --browser -m browser tests/system $(PYTEST_ARGS)
 
 # The long versions of tests that `make test` runs with small numbers.
 nightly: $(VENV)/.dev
@@ -75,6 +80,9 @@ docs: $(VENV)/.dev
 
 newcomer: $(VENV)/.made
 	@$(BIN)/python scripts/newcomer.py
+
+screenshots: $(VENV)/.dev
+	@$(BIN)/python scripts/screenshots.py
 
 # Asks each web page that the documentation names; needs a network.
 linkcheck: $(VENV)/.dev
