@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 import pendulum
@@ -26,6 +27,7 @@ _NEVER_REVISITED = frozenset({MediaKind.VIDEO, MediaKind.AUDIO})
 IfPresent = Literal["verify", "skip", "replace", "fail"]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Landing:
     """Land files of one platform in one store; thread-safe as long as no two threads land the same file.
 
@@ -35,24 +37,14 @@ class Landing:
         again otherwise; ``skip`` trusts the receipt; ``replace`` always lands; ``fail`` raises for an existing file.
     """
 
-    def __init__(
-        self,
-        client: MeetingsClient,
-        store: Store,
-        *,
-        layout: Layout,
-        if_present: IfPresent = "verify",
-        limits: Limits | None = None,
-        meter: Meter | None = None,
-        now: Callable[[], DateTime] = lambda: pendulum.now("UTC"),
-    ) -> None:
-        self._client = client
-        self._store = store
-        self._layout = layout
-        self._if_present = if_present
-        self._limits = limits or Limits()
-        self._meter = meter or Meter()
-        self._now = now
+    client: MeetingsClient
+    store: Store
+    _: KW_ONLY
+    layout: Layout
+    if_present: IfPresent = "verify"
+    limits: Limits = field(default_factory=Limits)
+    meter: Meter = field(default_factory=Meter)
+    now: Callable[[], DateTime] = lambda: pendulum.now("UTC")
 
     def land(self, recording: Recording, media: MediaFile, *, if_present: IfPresent | None = None) -> StoredFile:
         """Land one file, verified, with its receipt beside it.
@@ -64,8 +56,8 @@ class Landing:
         :raises MeetingsApiError: if the platform fails.
         :raises OSError: if the store fails.
         """
-        if_present = if_present or self._if_present
-        target = LandingTarget(self._store, self._layout, recording, media, may_exist=if_present != "fail")
+        if_present = if_present or self.if_present
+        target = LandingTarget(self.store, self.layout, recording, media, may_exist=if_present != "fail")
         receipt = self._receipt_at(target, media)
         if receipt is None or not self._is_landed(if_present, target, receipt):
             stored = self._transfer(target, media, receipt)
@@ -76,7 +68,7 @@ class Landing:
                 stored = self._skip(target, receipt, str(reason))
         else:
             stored = self._skip(target, receipt, "already landed")
-        self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
+        self.meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
         return stored
 
     def remove(self, recording: Recording, media: MediaFile) -> None:
@@ -87,19 +79,19 @@ class Landing:
             self._store.delete(target.receipt_key)
 
     def _skip(self, target: LandingTarget, receipt: Receipt, reason: str) -> StoredFile:
-        uri = self._store.uri(target.sibling_key(receipt.name))
+        uri = self.store.uri(target.sibling_key(receipt.name))
         log.info("Skipping %s: %s", uri, reason)
         return receipt.stored_file("skipped", uri)
 
     def receipt(self, recording: Recording, media: MediaFile) -> Receipt | None:
         """Return the receipt of a file that was landed, if the store can read it; its object may be gone."""
         try:
-            return self._receipt_at(LandingTarget(self._store, self._layout, recording, media), media)
+            return self._receipt_at(LandingTarget(self.store, self.layout, recording, media), media)
         except OSError:  # then the landing of the file ends with this error
             return None
 
     def _receipt_at(self, target: LandingTarget, media: MediaFile) -> Receipt | None:
-        receipt = Receipt.from_bytes(self._store.read(target.receipt_key))
+        receipt = Receipt.from_bytes(self.store.read(target.receipt_key))
         return receipt if receipt and receipt.describes(media) and target.owns(receipt.name) else None
 
     def _is_landed(self, if_present: IfPresent, target: LandingTarget, receipt: Receipt) -> bool:
@@ -108,15 +100,15 @@ class Landing:
             raise target.exists_error(key)
         if if_present != "verify":
             return if_present == "skip"
-        stat = self._store.stat(key)
+        stat = self.store.stat(key)
         return stat is not None and (stat.size, stat.validator) == (receipt.size, receipt.validator)
 
     def _transfer(
         self, target: LandingTarget, media: MediaFile, old: Receipt | None, *, landed: str | None = None
     ) -> StoredFile:
-        source = MediaSource(self._client, media, landed)
-        progress = Progress(source.name, self._meter, {"platform": media.platform, "kind": media.kind})
-        result = ResumableTransfer(source, target, progress, self._limits).run()
+        source = MediaSource(self.client, media, landed)
+        progress = Progress(source.name, self.meter, {"platform": media.platform, "kind": media.kind})
+        result = ResumableTransfer(source, target, progress, self.limits).run()
         if result is None:
             log.warning("%s does not exist on the platform", source.name)
             return without_object(media, "absent", "the platform has no such file")
@@ -135,9 +127,9 @@ class Landing:
             if old is not None and old.name != receipt.name:
                 # The platform now serves another media type. Delete the old object before its receipt is replaced:
                 # afterwards nothing would refer to it.
-                self._store.discard(target.sibling_key(old.name), PermissionError)
+                self.store.discard(target.sibling_key(old.name), PermissionError)
             target.delete_checkpoint()  # before the receipt: no later run, which skips the file, looks for it
-            self._store.put(target.receipt_key, receipt.to_bytes())
+            self.store.put(target.receipt_key, receipt.to_bytes())
         except OSError as error:
             text = f"{target.uri} is complete, but without receipt; a retry lands it again: {error.strerror}"
             raise OSError(error.errno, text) from None
@@ -148,7 +140,7 @@ class Landing:
 
     def _receipt(self, target: LandingTarget, media: MediaFile, result: TransferResult, old: Receipt | None) -> Receipt:
         name = target.key.rpartition("/")[2]
-        sha256 = result.sha256 or self._store.sha256(target.key)
+        sha256 = result.sha256 or self.store.sha256(target.key)
         # A new receipt of the same content continues the count.
         changed = old is not None and old.sha256 != sha256
         return Receipt(
@@ -159,7 +151,7 @@ class Landing:
             sha256=sha256,
             media_type=media_type(name.rpartition(".")[2]),
             validator=result.stat.validator,
-            landed_at=self._now().isoformat(),
+            landed_at=self.now().isoformat(),
             started_at=media.started_at.isoformat() if media.started_at else None,
             ended_at=media.ended_at.isoformat() if media.ended_at else None,
             version=old.version + changed if old else 1,
