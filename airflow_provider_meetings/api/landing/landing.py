@@ -74,9 +74,9 @@ class Landing:
     def remove(self, recording: Recording, media: MediaFile) -> None:
         """Remove a landed file, then its receipt, which finds it until then."""
         if receipt := self.receipt(recording, media):
-            target = LandingTarget(self._store, self._layout, recording, media)
-            self._store.delete(target.sibling_key(receipt.name))
-            self._store.delete(target.receipt_key)
+            target = LandingTarget(self.store, self.layout, recording, media)
+            self.store.delete(target.sibling_key(receipt.name))
+            self.store.delete(target.receipt_key)
 
     def _skip(self, target: LandingTarget, receipt: Receipt, reason: str) -> StoredFile:
         uri = self.store.uri(target.sibling_key(receipt.name))

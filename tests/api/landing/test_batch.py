@@ -59,7 +59,7 @@ class _PathClient(ScriptedClient):
 
 def _landing(bench: Bench, limits: Limits | None = None) -> Landing:
     limits = limits or Limits(sleep=bench.slept.append)
-    return Landing(_PathClient(bench), LocalStore(bench.root, "file:///target"), layout=Layout(), limits=limits or Limits())
+    return Landing(_PathClient(bench), LocalStore(bench.root, "file:///target"), layout=Layout(), limits=limits)
 
 
 def _answer_in_pairs(barrier: threading.Barrier) -> Answer:
