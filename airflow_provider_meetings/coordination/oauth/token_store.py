@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 from typing import Any, Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
@@ -35,6 +35,7 @@ _EARLY_RETRY_SECONDS: Final = 60.0
 """After an early renewal has failed, the old token is used for this time without another attempt."""
 
 
+@dataclass(eq=False, repr=False)
 class UserTokenStore(UserTokens):
     """Keep one user's tokens, encrypted, in a durable backend.
 
@@ -50,36 +51,25 @@ class UserTokenStore(UserTokens):
     :param max_request_seconds: seconds after which a request that was sent has ended.
     """
 
-    def __init__(
-        self,
-        backend: DurableBackend,
-        *,
-        name: str,
-        secret: str,
-        memory: ProcessTokenStore,
-        remedy: str,
-        consent_seconds: float,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
-        timeout: float = float("inf"),
-        sleep: Callable[[float], None] = time.sleep,
-        steady: Callable[[], float] = time.monotonic,
-        max_request_seconds: float = MAX_REQUEST_SECONDS,
-    ) -> None:
-        self._backend = backend
-        self._name = name
+    backend: DurableBackend
+    _: KW_ONLY
+    name: str
+    secret: InitVar[str]
+    memory: ProcessTokenStore
+    remedy: str
+    consent_seconds: float
+    clock: Callable[[], float] = time.time
+    pause: Callable[[float], None] = time.sleep
+    timeout: float = float("inf")
+    sleep: Callable[[float], None] = time.sleep
+    steady: Callable[[], float] = time.monotonic
+    max_request_seconds: float = MAX_REQUEST_SECONDS
+
+    def __post_init__(self, secret: str) -> None:
         self._encryptor = Encryptor(secret)
-        self._records = UserRecords(backend, name, secret, remedy)
-        self._memory = memory
-        self._memory_key = f"{name}|{hashlib.sha256(secret.encode()).hexdigest()[:16]}"
-        self._remedy = remedy
-        self._consent_seconds = consent_seconds
-        self._clock = clock
-        self._pause = pause
-        self._timeout = min(timeout, max_request_seconds + 2 * _LOCK_SECONDS)
-        self._sleep = sleep
-        self._steady = steady
-        self._max_request_seconds = max_request_seconds
+        self._records = UserRecords(self.backend, self.name, secret, self.remedy)
+        self._memory_key = f"{self.name}|{hashlib.sha256(secret.encode()).hexdigest()[:16]}"
+        self.timeout = min(self.timeout, self.max_request_seconds + 2 * _LOCK_SECONDS)
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
         """Return a valid token.
@@ -90,62 +80,62 @@ class UserTokenStore(UserTokens):
         :raises StoreError: if the backend cannot be reached.
         """
         # The deadline includes the wait for another thread of this process.
-        deadline = self._steady() + self._timeout
+        deadline = self.steady() + self.timeout
         if rejected is None:
             rejected = self._replaced_token()
-        return self._memory.token(
+        return self.memory.token(
             self._memory_key,
             lambda: self._wait_for_token(renew, ready, rejected, deadline),
             rejected=rejected,
-            timeout=self._timeout,
+            timeout=self.timeout,
         )
 
     def consent_status(self) -> ConsentStatus | None:
         with store_errors():
             _, record = self._records.find()
-        return record.consent_status(self._consent_seconds) if record else None
+        return record.consent_status(self.consent_seconds) if record else None
 
     def now(self) -> float:
-        return self._clock()
+        return self.clock()
 
     def accept(self, tokens: TokenPair, user: str = "") -> ConsentStatus:
-        record = UserRecord.consented(tokens, self._clock(), user)
+        record = UserRecord.consented(tokens, self.clock(), user)
         encrypted = self._records.encrypt(record)
         with store_errors():
             while True:
                 value, before = self._records.find()
                 if self._records.compare_and_set(value, encrypted):
                     break
-        existing = self._memory.existing(self._memory_key)
-        self._memory.token(self._memory_key, lambda: record.token, rejected=existing.value if existing else None)
+        existing = self.memory.existing(self._memory_key)
+        self.memory.token(self._memory_key, lambda: record.token, rejected=existing.value if existing else None)
         another = before.user if before is not None and user and before.user != user else ""
-        return replace(record.consent_status(self._consent_seconds), instead_of=another)
+        return replace(record.consent_status(self.consent_seconds), instead_of=another)
 
     def begin_consent(self, state: str, pending: dict[str, Any]) -> None:
         name = self._pending_name(state)
         with store_errors():
-            self._backend.set(name, self._encryptor.encrypt(name, pending), PENDING_SECONDS)
+            self.backend.set(name, self._encryptor.encrypt(name, pending), PENDING_SECONDS)
 
     def pending_consent(self, state: str) -> dict[str, Any] | None:
         name = self._pending_name(state)
         with store_errors():
-            value = self._backend.get(name)
+            value = self.backend.get(name)
         return self._encryptor.decrypt(name, value) if value else None
 
     def finish_consent(self, state: str) -> None:
         with store_errors():
-            self._backend.set(self._pending_name(state), b"", 0)
+            self.backend.set(self._pending_name(state), b"", 0)
 
     def _pending_name(self, state: str) -> str:
-        return f"{self._name}|pending|{state}"
+        return f"{self.name}|pending|{state}"
 
     @property
     def _state(self) -> ProcessState:
-        return process_state(self._memory, self._memory_key)
+        return process_state(self.memory, self._memory_key)
 
     def _replaced_token(self) -> str | None:
         """Return the token in memory if the record holds another one by now; checked once a minute."""
-        existing, state, now = self._memory.existing(self._memory_key), self._state, self._steady()
+        existing, state, now = self.memory.existing(self._memory_key), self._state, self.steady()
         if existing is None or now - state.checked_at < _CHECK_SECONDS:
             return None
         state.checked_at = now
@@ -157,7 +147,7 @@ class UserTokenStore(UserTokens):
 
     def _wait_for_token(self, renew: Renew, ready: Ready | None, rejected: str | None, deadline: float) -> Token:
         renewal = Renewal(
-            self._records, self._state, remedy=self._remedy, clock=self._clock, sleep=self._sleep, steady=self._steady
+            self._records, self._state, remedy=self.remedy, clock=self.clock, sleep=self.sleep, steady=self.steady
         )
 
         def run_renewal(value: bytes, record: UserRecord) -> UserRecord | None:
@@ -170,23 +160,23 @@ class UserTokenStore(UserTokens):
             if (old := self._store_pending(renewal, rejected)) is not None:
                 return old
             while True:
-                self._state.checked_at = self._steady()
+                self._state.checked_at = self.steady()
                 token = self._find_or_renew(run_renewal, rejected)
                 if token is not None:
                     return token
-                if self._steady() >= deadline:
+                if self.steady() >= deadline:
                     raise ServerError(
                         f"Another process is renewing the user's token, or has died: no answer within "
-                        f"{self._timeout:g} s",
+                        f"{self.timeout:g} s",
                         next_step="Try again later.",
                         retry_after=TIMEOUT_SECONDS,
                     )
-                self._pause(_PAUSE_SECONDS)
+                self.pause(_PAUSE_SECONDS)
 
     def _store_pending(self, renewal: Renewal, rejected: str | None) -> Token | None:
         """Store what is pending; if that fails, return the old token while it is valid."""
-        existing = self._memory.existing(self._memory_key)
-        if existing is None or existing.value == rejected or self._clock() >= existing.expires_at:
+        existing = self.memory.existing(self._memory_key)
+        if existing is None or existing.value == rejected or self.clock() >= existing.expires_at:
             renewal.store_pending()
             return None
         try:
@@ -204,10 +194,10 @@ class UserTokenStore(UserTokens):
             return record.token
         # While the old token is valid, no process waits for a renewal.
         valid = self._valid(record, rejected)
-        if valid and self._steady() < self._state.early_renewal_at:
+        if valid and self.steady() < self._state.early_renewal_at:
             return record.token
         try:
-            with self._backend.lock(self._name, 0 if valid else min(_LOCK_SECONDS, self._max_request_seconds)):
+            with self.backend.lock(self.name, 0 if valid else min(_LOCK_SECONDS, self.max_request_seconds)):
                 value, record = self._records.read()
                 if self._fresh(record, rejected):
                     return record.token
@@ -227,7 +217,7 @@ class UserTokenStore(UserTokens):
         return self._handle_claim(record, valid=self._valid(record, rejected))
 
     def _use_old(self, record: UserRecord, error: MeetingsApiError) -> Token:
-        self._state.early_renewal_at = self._steady() + _EARLY_RETRY_SECONDS
+        self._state.early_renewal_at = self.steady() + _EARLY_RETRY_SECONDS
         # An AuthenticationError needs a person; other errors share one topic.
         topic = type(error).__name__ if isinstance(error, AuthenticationError) else "early renewal"
         self._warn(topic, f"Cannot renew the user's token; using the old one until it expires: {error}")
@@ -240,27 +230,27 @@ class UserTokenStore(UserTokens):
             "would refuse it now"
         )
         if valid:
-            self._warn("claim", f"{problem}. The old token works until it expires. {self._remedy}")
+            self._warn("claim", f"{problem}. The old token works until it expires. {self.remedy}")
             return record.token
         # Its clock may be ahead, or this one was set back: the time since this process first saw the claim counts, too.
-        seen = self._state.seen_for((record.claimed_by, record.claimed_at), self._steady())
-        if max(seen, self._clock() - record.claimed_at) >= self._max_request_seconds:
-            raise AuthenticationError(problem, next_step=self._remedy)
+        seen = self._state.seen_for((record.claimed_by, record.claimed_at), self.steady())
+        if max(seen, self.clock() - record.claimed_at) >= self.max_request_seconds:
+            raise AuthenticationError(problem, next_step=self.remedy)
         return None
 
     def _valid(self, record: UserRecord, rejected: str | None) -> bool:
-        return record.access != rejected and self._clock() < record.access_ends
+        return record.access != rejected and self.clock() < record.access_ends
 
     def _fresh(self, record: UserRecord, rejected: str | None) -> bool:
         token = record.token
-        fresh = token.value != rejected and token.plausible(self._clock()) and self._memory.fresh(token)
+        fresh = token.value != rejected and token.plausible(self.clock()) and self.memory.fresh(token)
         if fresh:
             self._warn_before_end(record)
         return fresh
 
     def _warn_before_end(self, record: UserRecord) -> None:
-        if text := ends_soon(record.consent_status(self._consent_seconds), self._clock()):
-            self._warn(text, f"{text} {self._remedy}")
+        if text := ends_soon(record.consent_status(self.consent_seconds), self.clock()):
+            self._warn(text, f"{text} {self.remedy}")
 
     def _warn(self, topic: str, text: str) -> None:
-        self._state.warn_daily(topic, text, self._clock())
+        self._state.warn_daily(topic, text, self.clock())

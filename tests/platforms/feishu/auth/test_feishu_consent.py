@@ -239,7 +239,7 @@ def test_wait_for_other_process_can_be_interrupted(user: Emulated) -> None:
     client = hook.get_conn()
     users = hook._users
     assert isinstance(users, UserTokenStore)
-    assert users._timeout == POLL_QUEUE_SECONDS
+    assert users.timeout == POLL_QUEUE_SECONDS
     value, record = users._records.read()
     assert users._records.compare_and_set(value, users._records.encrypt(record.claimed("another.1", time.time())))
     user.state.revoke_tokens()
