@@ -25,7 +25,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.api import client as feishu_client
-from airflow_provider_meetings.platforms.feishu.api.meetings import ONGOING
+from airflow_provider_meetings.platforms.feishu.api.client import ONGOING
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient

@@ -22,7 +22,7 @@ from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind,
 from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.windows import ListedWindow, Report, skipped
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.api import client, meetings
+from airflow_provider_meetings.platforms.feishu.api import client
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import MeetingInfo
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
@@ -105,7 +105,7 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
                 name = "meeting_id" if ids.get("meeting_id") else "meeting_number"
                 check_digits(ids[name], name)
         now = pendulum.from_timestamp(int(self.clock()))
-        if query.meeting_numbers and query.start is not None and query.start < now - meetings.KNOWN_NUMBERS:
+        if query.meeting_numbers and query.start is not None and query.start < now - client.KNOWN_NUMBERS:
             raise InvalidRequest(
                 f"feishu knows the meetings of a number for 90 days; the window starts at {query.start.isoformat()}",
                 next_step="Start the window later, or list older meetings by a window alone or by their meeting_ids.",
@@ -146,7 +146,7 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
             start, end = started, started.add(seconds=1)
         else:
             end = pendulum.from_timestamp(int(self.clock()))
-            start = end - meetings.KNOWN_NUMBERS
+            start = end - client.KNOWN_NUMBERS
         empty = True
 
         def questions() -> Iterator[RecordingQuery]:
@@ -168,7 +168,7 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
         # The ongoing meetings first: one that ends in between is listed twice, not missed.
         ongoing = set()
         try:
-            for row in self._meetings(query, meetings.ONGOING, report):
+            for row in self._meetings(query, client.ONGOING, report):
                 ongoing.add(row.meeting_instance_id)
                 running = RecordingQuery(recordings=(_ref(row),))
                 yield from self._unanswered(running, _RUNNING, RecordingState.RECORDING)
@@ -177,7 +177,7 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
             raise
         ended = (
             ref
-            for row in self._meetings(query, meetings.ENDED, report)
+            for row in self._meetings(query, client.ENDED, report)
             if row.recording is not False and (row.meeting_instance_id or "") not in ongoing
             if (ref := wanted(_ref(row)))
         )
@@ -205,14 +205,14 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
             yield quotas.MEETING_RECORDING, len(query.meeting_ids), ()
         elif query.meeting_numbers:
             yield page_requests(
-                quotas.MEETINGS_BY_NUMBER, query, volume.items, meetings.BRIEFS_PAGE, meetings.KNOWN_NUMBERS
+                quotas.MEETINGS_BY_NUMBER, query, volume.items, client.BRIEFS_PAGE, client.KNOWN_NUMBERS
             )
             yield quotas.MEETING_RECORDING, volume.items, ()
         elif query.owner_ids:
             yield page_requests(quotas.MINUTES_SEARCH, query, volume.items, client.LARGEST_PAGE, client.LONGEST_SEARCH)
         elif query.selectors == (WINDOW,):
             quota, ended, lengths = page_requests(
-                quotas.MEETING_LIST, query, volume.items, meetings.REPORT_PAGE, meetings.LONGEST_REPORT
+                quotas.MEETING_LIST, query, volume.items, client.REPORT_PAGE, client.LONGEST_REPORT
             )
             yield quota, ended + len(lengths), lengths * 2  # the few ongoing meetings are a page of each window
             yield quotas.MEETING_RECORDING, volume.recordings, ()
