@@ -24,12 +24,14 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 MESSAGE_FIELDS = ("what", "platform", "code", "vendor_message", "log_id", "next_step")
 """The fields that the message is made of; another process can rebuild the error from them."""
 
 
+@dataclass(eq=False, repr=False)
 class MeetingsApiError(Exception):
     """The base of all errors.
 
@@ -44,25 +46,17 @@ class MeetingsApiError(Exception):
 
     permanent: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        platform: str = "",
-        code: int | None = None,
-        vendor_message: str = "",
-        log_id: str = "",
-        next_step: str = "",
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.platform = platform
-        self.code = code
-        self.vendor_message = vendor_message
-        self.log_id = log_id
-        self.next_step = next_step
-        self.retry_after = retry_after
+    what: str
+    _: KW_ONLY
+    platform: str = ""
+    code: int | None = None
+    vendor_message: str = ""
+    log_id: str = ""
+    next_step: str = ""
+    retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.what)  # for a pickle, which holds these arguments
 
     def __str__(self) -> str:
         """Return what happened, the next step, and the platform's code, message and log id."""
