@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass
 from typing import TypeVar
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
@@ -21,6 +22,7 @@ RETRY_SECONDS = 60.0
 _T = TypeVar("_T")
 
 
+@dataclass(eq=False)
 class FallbackBackend(Backend):
     """Share through the primary backend, or through the fallback while the primary fails.
 
@@ -31,20 +33,16 @@ class FallbackBackend(Backend):
     :param primary_name: the primary's name in logs, such as "redis connection 'x'".
     """
 
-    def __init__(
-        self,
-        primary: Backend,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        fallback: Backend | None = None,
-        primary_name: str = "the state folder",
-    ) -> None:
-        self._primary = primary
-        self._fallback = fallback or MemoryBackend(clock)
+    primary: Backend
+    clock: Callable[[], float] = time.monotonic
+    _: KW_ONLY
+    fallback: InitVar[Backend | None] = None
+    primary_name: str = "the state folder"
+
+    def __post_init__(self, fallback: Backend | None) -> None:
+        self._fallback = fallback or MemoryBackend(self.clock)
         self._scope = "between the processes of this host" if fallback else "within this process"
-        self._primary_name = primary_name
-        self._clock = clock
-        self._retry_at = clock()
+        self._retry_at = self.clock()
         self._on_fallback = False
         self._guard = threading.Lock()
 
@@ -73,12 +71,12 @@ class FallbackBackend(Backend):
         self._call(lambda backend: backend.block(key, seconds))
 
     def close(self) -> None:
-        self._primary.close()
+        self.primary.close()
 
     def _call(self, method: Callable[[Backend], _T]) -> _T:
-        if self._clock() >= self._retry_at:
+        if self.clock() >= self._retry_at:
             try:
-                result = method(self._primary)
+                result = method(self.primary)
             except Busy:
                 self._use_primary()
                 raise
@@ -91,12 +89,12 @@ class FallbackBackend(Backend):
 
     def _use_fallback(self, error: BackendError) -> None:
         with self._guard:
-            self._retry_at = self._clock() + RETRY_SECONDS
+            self._retry_at = self.clock() + RETRY_SECONDS
             known, self._on_fallback = self._on_fallback, True
         if not known:
             log.warning(
                 "Cannot share tokens and quotas through %s; sharing them %s only: %s",
-                self._primary_name,
+                self.primary_name,
                 self._scope,
                 error,
             )
@@ -104,8 +102,8 @@ class FallbackBackend(Backend):
     def _use_primary(self) -> None:
         with self._guard:
             # A call that began before another thread's call failed says nothing about the primary now.
-            recovered = self._on_fallback and self._clock() >= self._retry_at
+            recovered = self._on_fallback and self.clock() >= self._retry_at
             if recovered:
                 self._on_fallback = False
         if recovered:
-            log.info("Sharing tokens and quotas through %s again", self._primary_name)
+            log.info("Sharing tokens and quotas through %s again", self.primary_name)
