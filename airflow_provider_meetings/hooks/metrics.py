@@ -141,7 +141,6 @@ class CallingTask:
     _usage: UsageReport | None = None  # only during a run: it holds a lock, which cannot be copied
 
     def on_kill(self) -> None:
-        """End the calls in progress."""
         if usage := self._usage:
             usage.interrupt()
 

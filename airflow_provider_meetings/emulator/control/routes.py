@@ -102,7 +102,6 @@ class Control:
         return Route(PREFIX + name, answer, methods=[method])
 
     def overview(self, _query: Any = None, _body: Any = None) -> dict[str, Any]:
-        """Return settings and state."""
         state = self.state
         return {
             "company": state.company.name,
@@ -141,7 +140,6 @@ class Control:
         return self.overview()
 
     def inject(self, add: Callable[..., Failure | MediaFault], _query: Any, body: Any) -> dict[str, Any]:
-        """Inject a fault."""
         return asdict(_call(add, body))
 
     def clear(
@@ -152,7 +150,6 @@ class Control:
         return {name: [asdict(fault) for fault in faults]}
 
     def reset(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Restore the initial state."""
         _call(self.state.reset, body)
         return self.overview()
 

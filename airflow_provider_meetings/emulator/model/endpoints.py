@@ -34,7 +34,6 @@ class Endpoint:
 
     @property
     def platform(self) -> Platform:
-        """Return the vendor."""
         return "feishu" if self.name.startswith("feishu.") else "wecom"
 
 
@@ -55,7 +54,6 @@ class Code:
 
     @property
     def platform(self) -> Platform:
-        """Return the vendor."""
         return ENDPOINTS[self.endpoints[0]].platform
 
     @property

@@ -50,7 +50,6 @@ class Media:
 
     @property
     def content_type(self) -> str:
-        """Return the Content-Type."""
         return CONTENT_TYPES[self.kind]
 
     @property

@@ -142,7 +142,6 @@ class EmulatorState:
         return DOMAINS[self.cloud]
 
     def now(self) -> float:
-        """Return the clock's seconds since the epoch."""
         return self.clock()
 
     def reset(self) -> None:

@@ -61,7 +61,6 @@ class Tokens:
             return self.new(holder, seconds), seconds
 
     def new(self, holder: Holder, seconds: int) -> str:
-        """Return a new token that is valid for ``seconds``."""
         token = _PREFIX[holder] + secrets.token_urlsafe(32)
         self._tokens[holder][token] = self._clock() + seconds
         return token

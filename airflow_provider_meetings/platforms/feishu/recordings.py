@@ -200,7 +200,6 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
         return (replace(file, kind=str(kind)) for file in recording.files[:1] for kind in requested)
 
     def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
-        """See `MeetingsClient`."""
         if query.meeting_ids:
             yield quotas.MEETING_RECORDING, len(query.meeting_ids), ()
         elif query.meeting_numbers:

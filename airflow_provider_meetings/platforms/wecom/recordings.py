@@ -231,7 +231,6 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         return _download(file.meeting_summary.get(file_type))
 
     def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
-        """See `MeetingsClient`."""
         yield page_requests(quotas.RECORD_LIST, query, volume.items, PAGE_SIZE, LONGEST_WINDOW)
         families = {kind.partition("-")[0] for kind in kinds}
         if families & {MediaKind.VIDEO, MediaKind.AUDIO, MediaKind.SUMMARY}:

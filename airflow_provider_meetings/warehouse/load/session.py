@@ -123,7 +123,6 @@ class Session:
         return counts
 
     def rows(self, table: Table, query: Select[Any]) -> list[Row]:
-        """Run a query that reads a table."""
         return self._safely(table, self.engine.run, self.connection, *self._compiled(query))
 
     def _change(self, step: DmlStep) -> int:
