@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import InitVar, dataclass
 from threading import local
 from typing import Any
 
@@ -55,6 +56,7 @@ Decode = Callable[[requests.Response], Any]
 """Return the payload of an answer, or raise the typed error that its body names."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Transport:
     """Send requests to one platform, for one identity, from any number of threads.
 
@@ -74,46 +76,36 @@ class Transport:
     :param clock: monotonic seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        platform: str,
-        max_attempts: int = 4,
-        proxy: str | None = None,
-        ca_bundle: str | None = None,
-        on_secret: Callable[[str], None] = lambda value: None,
-        rate_limiter: RateLimiter | None = None,
-        queue_timeout: float = QUEUE_SECONDS,
-        answer_seconds: float = ANSWER_SECONDS,
-        answer_bytes: int = ANSWER_BYTES,
-        sleep: Callable[[float], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        if not is_http(base_url):
+    base_url: str
+    platform: str
+    max_attempts: int = 4
+    proxy: InitVar[str | None] = None
+    ca_bundle: InitVar[str | None] = None
+    on_secret: Callable[[str], None] = lambda value: None
+    rate_limiter: RateLimiter | None = None
+    queue_timeout: float = QUEUE_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
+    answer_bytes: int = ANSWER_BYTES
+    sleep: InitVar[Callable[[float], None] | None] = None
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self, proxy: str | None, ca_bundle: str | None, sleep: Callable[[float], None] | None) -> None:
+        if not is_http(self.base_url):
             raise InvalidRequest(
-                f"host must be a URL with its scheme, got {base_url[:80]!r}",
-                next_step=f"Write https://{base_url.rpartition('//')[2][:80]} in the connection.",
+                f"host must be a URL with its scheme, got {self.base_url[:80]!r}",
+                next_step=f"Write https://{self.base_url.rpartition('//')[2][:80]} in the connection.",
             )
-        self.base_url = base_url.rstrip("/")
-        self.platform = platform
+        self.base_url = self.base_url.rstrip("/")
         self.proxies = {"http": proxy, "https": proxy} if proxy else None
         # Of the environment, whose many variables would be read for each call.
         self._proxies = self.proxies or get_environ_proxies(self.base_url)
         self.verify: bool | str = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
         self.request_timeout = (CONNECT_SECONDS, READ_SECONDS)
-        self.on_secret = on_secret
-        self.queue_timeout = queue_timeout
         self.answered_at: float | None = None
         """When the platform sent its latest answer, by its own clock, in seconds since the epoch."""
-        self._max_attempts = max_attempts
-        self._rate_limiter = rate_limiter
         self._main_caller = Caller()
         self._by_thread = local()
         self._sleep = sleep or self._wait
-        self._clock = clock
-        self._answer_seconds = answer_seconds
-        self._answer_bytes = answer_bytes
         self._adapter = CancellableAdapter()
 
     def close(self) -> None:
@@ -152,7 +144,7 @@ class Transport:
 
     def spacing(self, quota: Quota) -> float:
         """Return the seconds between two calls of many; 0 without a rate limiter."""
-        return self._rate_limiter.spacing(quota) if self._rate_limiter else 0.0
+        return self.rate_limiter.spacing(quota) if self.rate_limiter else 0.0
 
     def acquire(self, quota: Quota) -> None:
         """Wait for a slot of `quota`; send the call at once, with ``kept=True``.
@@ -160,9 +152,9 @@ class Transport:
         :raises RateLimited: if the slot is further away than `queue_timeout`.
         :raises ServerError: if the transport is interrupted.
         """
-        if self._rate_limiter is not None:
+        if self.rate_limiter is not None:
             usage = self.caller.usage
-            wait_for_slot(self._rate_limiter, quota, self.pause, self._clock, self.queue_timeout, usage)
+            wait_for_slot(self.rate_limiter, quota, self.pause, self.clock, self.queue_timeout, usage)
 
     def call(
         self,
@@ -187,7 +179,7 @@ class Transport:
         :raises AnswerTooLong: if the answer exceeds the transport's limits.
         """
         retrying = Retrying(
-            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self.caller.requested),
+            stop=stop_after_attempt(max_attempts or self.max_attempts) | stop_when_event_set(self.caller.requested),
             retry=retry_if_exception(self._is_retryable),
             wait=self._wait_seconds,
             before_sleep=self._log_retry,
@@ -242,20 +234,20 @@ class Transport:
             self._adapter.idle_since = time.monotonic()
             return
         self.caller.usage.add(quota.endpoint, refused=1)
-        if self._rate_limiter is not None:
-            error.retry_after = self._rate_limiter.refused(quota, error)
+        if self.rate_limiter is not None:
+            error.retry_after = self.rate_limiter.refused(quota, error)
 
     def _send(self, request: requests.Request, *, kept: bool) -> requests.Response:
         keep_queries_out_of_logs(request.url)
         adapter, caller = (CancellableAdapter(), Caller()) if kept else (self._adapter, self.caller)
-        seconds = min(self._answer_seconds, KEPT_ANSWER_SECONDS) if kept else self._answer_seconds
+        seconds = min(self.answer_seconds, KEPT_ANSWER_SECONDS) if kept else self.answer_seconds
         try:
             prepared = request.prepare()
 
             def send() -> requests.Response:
                 timeout, verify = self.request_timeout, self.verify
                 response = adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=self._proxies)
-                read_whole(response, self._answer_bytes, self.platform)
+                read_whole(response, self.answer_bytes, self.platform)
                 return response
 
             response = adapter.exchange(send, seconds, caller)
@@ -287,7 +279,7 @@ class Transport:
 
     def _wait_seconds(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, RateLimited) and self._rate_limiter is not None:
+        if isinstance(error, RateLimited) and self.rate_limiter is not None:
             return 0.0  # the rate limiter makes the next attempt wait
         if isinstance(error, MeetingsApiError) and error.retry_after:
             return error.retry_after
