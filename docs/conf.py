@@ -25,8 +25,13 @@ exclude_patterns = ["_build"]
 default_role = "literal"
 
 nitpicky = True
-nitpick_ignore = [("py:exc", "AirflowFailException")]  # Airflow's, which has no page here
-autodoc_typehints = "none"
+# Types of others, and of the transport below the clients, have no page here.
+nitpick_ignore_regex = [
+    ("py:exc", "AirflowFailException"),
+    ("py:class", r"(airflow|collections|contextlib|datetime|pendulum)\..*|tuple\[.*"),
+    ("py:class", r"airflow_provider_meetings\.(api\.(http|media)|platforms\.feishu\.auth)\..*"),
+]
+autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 add_module_names = False
