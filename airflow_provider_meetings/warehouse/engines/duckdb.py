@@ -48,9 +48,12 @@ _IN_MEMORY = """
     SELECT 1 FROM duckdb_databases() WHERE database_name = current_database() AND path IS NULL AND type = 'duckdb'
 """
 
+# DuckDB before 1.4 has no encrypted files, and no such column: then it is that of the outer query.
 _READABLE_FILE = """
-    SELECT database_name, path FROM duckdb_databases()
-    WHERE database_name = current_database() AND path IS NOT NULL AND type = 'duckdb' AND NOT encrypted
+    SELECT found.* FROM (SELECT false AS encrypted) AS older, LATERAL (
+        SELECT database_name, path FROM duckdb_databases()
+        WHERE database_name = current_database() AND path IS NOT NULL AND type = 'duckdb' AND NOT encrypted
+    ) AS found
 """
 
 
@@ -199,11 +202,22 @@ class DuckDBEngine(Engine):
             copy = path.with_name(f"{path.name}.copy")
             copy.unlink(missing_ok=True)  # of an erasure that was killed
             quoted, address = self.dialect.identifier_preparer.quote(name), str(copy).replace("'", "''")
-            connection.execute(f"ATTACH '{address}' AS meetings_copy")
-            connection.execute(f"COPY FROM DATABASE {quoted} TO meetings_copy")
-            connection.execute("DETACH meetings_copy; CHECKPOINT")
-            shutil.copymode(path, copy)
-            copy.replace(path)  # the lock of the old file is held until the connection is closed
+            reason = ""
+            try:
+                connection.execute(f"ATTACH '{address}' AS meetings_copy")
+                connection.execute(f"COPY FROM DATABASE {quoted} TO meetings_copy")
+                connection.execute("DETACH meetings_copy; CHECKPOINT")
+                shutil.copymode(path, copy)
+                copy.replace(path)  # the lock of the old file is held until the connection is closed
+            except Exception as error:
+                reason = self.explain(error)
+            if reason:
+                copy.unlink(missing_ok=True)
+                raise LoadError(
+                    f"rows were removed, but the file still has their bytes, since it cannot be copied ({reason}). "
+                    "DuckDB 1.4 copies no table whose name sorts before that of its foreign key: upgrade it, or drop "
+                    "that table. Then apply the plan again"
+                )
 
     def is_write_conflict(self, error: Exception) -> bool:
         """Return whether another connection of this process wrote the same rows; other processes wait for the file."""

@@ -99,7 +99,11 @@ class SQLiteEngine(Engine):
 
     def wipe(self, connection: sqlite3.Connection) -> None:
         connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            raise LoadError(
+                f"rows were removed, but the file's log still has their bytes: another connection was reading for "
+                f"{self._wait:g} s. Let it end, and apply the plan again"
+            )
 
     def explain(self, error: Exception) -> str:
         name = getattr(error, "sqlite_errorname", None)

@@ -142,3 +142,47 @@ def test_comments_and_types_are_written(make_hook: MakeHook, tmp_path: Path, now
         "comment_count": "BIGINT",
         "source": "JSON",
     }
+
+
+OBJECTS = """
+    CREATE TABLE z (id INTEGER PRIMARY KEY, text TEXT); CREATE SEQUENCE s; CREATE INDEX i ON z (text);
+    CREATE SCHEMA other; CREATE TABLE other.a (id INTEGER DEFAULT nextval('s'), z INTEGER);
+    CREATE MACRO one() AS 1; CREATE VIEW b AS SELECT one() AS one, * FROM z; CREATE VIEW a AS SELECT * FROM b;
+    INSERT INTO z VALUES (1, 'stays'), (2, 'gone for good'); INSERT INTO other.a (z) VALUES (1); CHECKPOINT;
+    DELETE FROM z WHERE id = 2
+"""
+
+
+def test_wipe_keeps_what_others_have_in_the_file(make_hook: MakeHook, tmp_path: Path) -> None:
+    path = tmp_path / "x.duckdb"
+    with session(DuckDBEngine(make_hook("duckdb", path))) as opened:
+        opened.connection.execute(OBJECTS)
+        assert b"gone for good" in path.read_bytes()
+        opened.wipe()
+    with session(DuckDBEngine(make_hook("duckdb", path))) as opened:
+        assert opened.engine.run(opened.connection, "SELECT * FROM a, other.a") == [(1, 1, "stays", 1, 1)]
+        found = opened.engine.run(opened.connection, "SELECT nextval('s'), index_name FROM duckdb_indexes()")
+        assert found == [(2, "i")]
+    assert b"gone for good" not in path.read_bytes()
+    assert [one.name for one in tmp_path.iterdir()] == ["x.duckdb"]
+
+
+def test_wipe_that_fails(make_hook: MakeHook, tmp_path: Path) -> None:
+    with session(DuckDBEngine(make_hook("duckdb", tmp_path / "x.duckdb"))) as opened:
+        opened.connection.execute("ATTACH ':memory:' AS meetings_copy")
+        with pytest.raises(LoadError, match=r"has their bytes, .*BinderException.* apply the plan again"):
+            opened.wipe()
+    assert [one.name for one in tmp_path.iterdir()] == ["x.duckdb"]
+
+
+def test_wipe_leaves_an_encrypted_file(make_hook: MakeHook, tmp_path: Path) -> None:
+    """Its copy would not be encrypted."""
+    path = tmp_path / "x.duckdb"
+    with session(DuckDBEngine(make_hook("duckdb", tmp_path / "y.duckdb"))) as opened:
+        opened.connection.execute(f"""
+            SET force_mbedtls_unsafe = 'true'; ATTACH '{path}' AS encrypted (ENCRYPTION_KEY 'k'); USE encrypted;
+            CREATE TABLE t AS SELECT 1; CHECKPOINT
+        """)
+        before = path.stat().st_ino
+        opened.wipe()
+    assert path.stat().st_ino == before

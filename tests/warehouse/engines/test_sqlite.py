@@ -99,3 +99,19 @@ def test_times_are_fixed_width_text(make_hook: MakeHook, times: list[datetime | 
     SQLiteEngine(make_hook("sqlite", "unused")).append(connection, staged, [(at,) for at in times])
     found = [at for (at,) in connection.execute(f"SELECT at FROM {staged.table.name} ORDER BY rowid")]
     assert found == [None if at is None else at.isoformat(" ", "microseconds") for at in times]
+
+
+def test_wipe_beside_a_reader(make_hook: MakeHook, tmp_path: Path) -> None:
+    """With a write-ahead log, what was deleted stays in it while another connection reads."""
+    path = tmp_path / "x.db"
+    engine = SQLiteEngine(make_hook("sqlite", path), wait=0)
+    with closing(sqlite3.connect(path)) as other, session(engine) as opened:
+        other.executescript("PRAGMA journal_mode = WAL; CREATE TABLE t AS SELECT 'gone for good' AS x")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM t").fetchall()
+        opened.connection.execute("DELETE FROM t")
+        with pytest.raises(LoadError, match="another connection was reading"):
+            opened.wipe()
+        other.rollback()
+        opened.wipe()
+        assert not [one for one in tmp_path.iterdir() if b"gone for good" in one.read_bytes()]
