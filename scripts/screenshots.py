@@ -39,7 +39,7 @@ EXAMPLES = {
 
 def take_forms(page: Page, url: str) -> None:
     """Take the form of both types, filled in as a user would, and not saved."""
-    page.set_viewport_size({"width": 1280, "height": 1100})
+    page.set_viewport_size({"width": 1000, "height": 1100})
     for conn_type, fields in EXAMPLES.items():
         form = Connections(page, url).add(manifests()[conn_type]["connection-type"]["hook-name"])
         fill(form, {**fields, "Port": "443"})
@@ -49,24 +49,24 @@ def take_forms(page: Page, url: str) -> None:
 
 def take_test(page: Page, url: str) -> None:
     """Take the page of connections after a press of *Test*."""
-    page.set_viewport_size({"width": 1280, "height": 500})
+    page.set_viewport_size({"width": 1000, "height": 520})
     Connections(page, url).test("feishu_default")
     page.screenshot(path=path("connection_test"), animations="disabled")
 
 
 def take_runs(page: Page, url: str) -> None:
     """Take the list of DAGs, the log of a task, and the graph of a run."""
-    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.set_viewport_size({"width": 960, "height": 1060})
     page.goto(f"{url}/dags")
     page.get_by_text("wecom_recordings_daily").wait_for()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=path("dags"), animations="disabled")
     run = f"{url}/dags/feishu_recordings/runs/{RUN}"
-    page.set_viewport_size({"width": 1280, "height": 720})
+    page.set_viewport_size({"width": 1180, "height": 680})
     page.goto(f"{run}/tasks/land")
     page.get_by_text("recordings not ready").wait_for()
     page.screenshot(path=path("log"), animations="disabled")
-    page.set_viewport_size({"width": 1280, "height": 640})
+    page.set_viewport_size({"width": 1000, "height": 580})
     page.goto(run)
     page.get_by_role("button", name="Show Graph").click()
     page.get_by_role("button", name="Collapse Details Panel").click()

@@ -3,8 +3,8 @@
 CONNECTION_FIELDS = {
     "proxy": {
         "label": "Proxy",
-        "description": "URL of an HTTP or SOCKS proxy for API and media, such as http://proxy.example.com:3128; "
-        "default: the proxy in the environment of each worker, if any.",
+        "description": "URL of an HTTP or SOCKS proxy, with its port, for API and media; default: the proxy in the "
+        "environment of each worker, if any.",
         "schema": {"type": ["string", "null"], "section": "Network"},
     },
     "ca_bundle": {
