@@ -96,7 +96,7 @@ def publish(store: Store, name: str, path: Path, seen: Precondition) -> Precondi
 def _download(store: Store, name: str, path: Path) -> str:
     digest = hashlib.sha256()
     chunks = store.open(name)
-    with path.open("wb") as file, closing(chunks):  # type: ignore[type-var]  # stores yield from generators
+    with path.open("wb") as file, closing(chunks):
         for chunk in chunks:
             file.write(chunk)
             digest.update(chunk)

@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, Store
 from airflow_provider_meetings.api.ledger.ledger import Ledger
-from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, subject_hash
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
@@ -28,6 +28,7 @@ from tests.contract.landing.scripted import MEDIA
 from tests.contract.media.origin import video
 
 FOLDER = "acme/2026-11-09/rec-1"
+KEY = b"0123456789abcdef"
 
 
 def verify(bench: Bench, *, full: bool = False, store: Store | None = None) -> tuple[dict[str, Any], list[Any]]:
@@ -369,7 +370,7 @@ def test_ledger_is_no_part_of_a_lake(bench: Bench, tmp_path: Path) -> None:
     for folder in (bench.root, bench.root / "acme" / "ledgers"):
         store = LocalStore(folder, "file:///ledger")
         Ledger(store).write(State())
-        Marks(store, lambda: b"0123456789abcdef").add(MarkKind.RECORDING, "acme", "t", "r1", {})
+        Marks(store, lambda: KEY).add(subject_hash(KEY, MarkKind.RECORDING, "acme", "t", "r1"), {})
     with pytest.raises(InvalidRequest, match="Found nothing"):
         verify(bench)
     bench.land(video(BODY))

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.exclude import Exclude
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import DAY, key_of
-from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, subject_hash
 from airflow_provider_meetings.api.ledger.report import counts, dates, rows
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
@@ -25,6 +25,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 
 REVISIT = 14 * DAY
 OWNER = "owner_id:zhang"
+KEY = b"0123456789abcdef"
 
 
 def recording(number: int = 1, state: str = "ready", *, started: float = 0.0, **changes: Any) -> Recording:
@@ -440,14 +441,14 @@ class Excluding(Source):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.rules: dict[str, Any] = {}
-        self.marks = Marks(store, lambda: b"0123456789abcdef")
+        self.marks = Marks(store, lambda: KEY)
 
     def run(self, now: float, name: str | None = None) -> LedgerRun:
         exclude = Exclude(self.rules, self.marks)
         return LedgerRun(self.state, run=name or str(now), now=now, revisit=REVISIT, exclude=exclude)
 
     def mark(self, kind: MarkKind, one: str) -> None:
-        self.marks.add(kind, "acme", "t", one, {})
+        self.marks.add(subject_hash(KEY, kind, "acme", "t", one), {})
 
     def asks_for(self, now: float, *found: Recording) -> set[str | None]:
         """Return what a run asks for by its id, beside the listing of `found`."""
@@ -537,7 +538,7 @@ def test_forgotten_recording_is_closed_and_never_asked_for(excluding: Excluding,
 def test_unforgotten_recording_is_asked_for_again(excluding: Excluding) -> None:
     excluding.mark(MarkKind.OWNER, "mine")
     excluding.lists(DAY, MINE)
-    excluding.marks.remove(MarkKind.OWNER, "acme", "t", "mine")
+    excluding.marks.remove([subject_hash(KEY, MarkKind.OWNER, "acme", "t", "mine")])
     assert excluding.asks_for(300 * DAY) == {"r1"}
     _, taken = excluding.lists(300 * DAY, MINE)
     assert [(one.recording_id, one.state) for one in taken] == [("r1", "ready")]
