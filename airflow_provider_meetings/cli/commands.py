@@ -43,13 +43,11 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoRet
     def run(args: Namespace) -> NoReturn:
         # Makes Airflow read connections from its database, as for its own commands.
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-        exit_code = FAILED
 
         @suppress_logs_and_warning
         @providers_configuration_loaded
-        def run_quietly(args: Namespace) -> None:  # the decorator discards the return value
-            nonlocal exit_code
-            exit_code = function(args)
+        def run_quietly(args: Namespace) -> NoReturn:
+            sys.exit(function(args))
 
         try:
             run_quietly(args)
@@ -57,7 +55,7 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoRet
             if args.verbose:
                 traceback.print_exc()
             _say(str(error) or type(error).__name__)
-        sys.exit(exit_code)
+        sys.exit(FAILED)
 
     return run
 

@@ -9,6 +9,8 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow.providers.common.compat.sdk import Stats
+
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.media.progress import Meter
@@ -24,11 +26,11 @@ class AirflowMeter(Meter):
     Airflow has two ``Stats`` objects: one for task processes, one for its components, such as the triggerer. Metrics
     sent through the wrong one are lost silently.
 
-    :param stats: Airflow's ``Stats``; None for that of tasks.
+    :param stats: Airflow's ``Stats``; by default that of tasks.
     """
 
-    def __init__(self, stats: Any = None) -> None:
-        self._stats = stats or _stats_of_tasks()
+    def __init__(self, stats: Any = Stats) -> None:
+        self._stats = stats
 
     @classmethod
     def in_triggerer(cls) -> Self:
@@ -60,13 +62,6 @@ class AirflowMeter(Meter):
 
 def _since(times: Iterable[float | None], now: float) -> float:
     return now - min((time for time in times if time is not None), default=now)
-
-
-def _stats_of_tasks() -> Any:
-    try:
-        return import_module("airflow.sdk.observability.stats").Stats
-    except ImportError:  # before Airflow 3.3 there is only one Stats
-        return import_module("airflow.observability.stats").Stats
 
 
 class UsageReport:
