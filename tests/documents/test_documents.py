@@ -35,8 +35,12 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, Minute, parse_download_url
-from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    MeetingRecording,
+    Minute,
+    MomentsPost,
+    parse_download_url,
+)
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials, StoreApp
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient

@@ -21,17 +21,18 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     Minute,
     MinuteArtifacts,
     MinuteStatistics,
+    MomentsPost,
     parse_download_url,
     parse_page,
 )
-from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
 from airflow_provider_meetings.platforms.wecom import neutral as wecom
 from airflow_provider_meetings.platforms.wecom.api.models import (
     RecordingFile,
+    Transcripts,
     parse_files,
     parse_records,
+    parse_transcript,
 )
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts, parse_transcript
 
 json_values = st.recursive(
     st.none()

@@ -10,9 +10,9 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     Minute,
     MinuteArtifacts,
     MinuteStatistics,
+    MomentsPost,
     TranscriptFormat,
 )
-from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
 
 ARTIFACT_KINDS = ("summary-txt", "chapters-json", "todos-json", "keywords-json", "ai_transcript-txt")
 STATISTICS_KIND = "statistics-json"

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.api.subtitles import as_segments, decoded, headed_cues
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph
+from airflow_provider_meetings.platforms.wecom.api.models import Paragraph
 
 _MAX_MS = 2**53
 _KNOWN_FIELDS = frozenset({"pid", "sid", "wid", "userid", "start_time", "end_time", "text"})

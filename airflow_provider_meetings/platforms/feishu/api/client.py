@@ -29,13 +29,13 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     MinuteArtifacts,
     MinuteItem,
     MinuteStatistics,
+    MomentsPost,
     T,
     TranscriptFormat,
     UserInfo,
     parse_download_url,
     parse_page,
 )
-from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.codes import CODES, NO_RECORDING
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode

@@ -23,11 +23,12 @@ from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
     RecordingFile,
+    Transcripts,
     WeComAnswer,
     parse_files,
     parse_records,
+    parse_transcript,
 )
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts, parse_transcript
 from airflow_provider_meetings.platforms.wecom.errors import PLATFORM, decode
 
 DEFAULT_BASE_URL = "https://qyapi.weixin.qq.com"

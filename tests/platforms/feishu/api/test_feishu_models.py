@@ -15,10 +15,12 @@ from airflow_provider_meetings.api.sanitize import storable, storable_text
 from airflow_provider_meetings.platforms.feishu.api.models import (
     MeetingRecording,
     Minute,
+    MomentsPost,
+    Reaction,
+    ReactionSet,
     is_minute_token,
     parse_download_url,
 )
-from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost, Reaction, ReactionSet
 from airflow_provider_meetings.platforms.feishu.neutral import neutral_post, neutral_recording
 
 

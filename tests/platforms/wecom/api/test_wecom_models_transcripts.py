@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph, Transcripts, parse_transcript
+from airflow_provider_meetings.platforms.wecom.api.models import Paragraph, Transcripts, parse_transcript
 
 
 def answer(name: str) -> Any:
