@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Text
 
+from airflow_provider_meetings.api.times import in_utc
 from airflow_provider_meetings.warehouse.tables.types import Id
 
 # PostgreSQL rejects NUL in text, DuckDB a lone surrogate (also escaped in JSON), and some functions of SQLite end text
@@ -79,22 +80,12 @@ def text(value: object) -> str:
 
 def utc_datetime(value: object) -> datetime:
     """Convert an aware datetime, or ISO 8601 text with an offset, to a UTC datetime of the standard library."""
-    found = value if isinstance(value, datetime) else _parsed(value)
-    if found is None or found.utcoffset() is None:
-        raise ConversionError("is not an ISO 8601 time with an offset")
+    try:
+        utc = in_utc(value, "", show_value=False)
+    except ValueError as error:
+        raise ConversionError(str(error).strip()) from None
     # Drivers bind only the exact class, not that of pendulum.
-    try:
-        utc = found.astimezone(UTC)
-    except OverflowError:
-        raise ConversionError("is outside of the years 1 to 9999") from None
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
-
-
-def _parsed(value: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
 
 
 def integer(value: object) -> int:

@@ -67,7 +67,7 @@ def test_pendulum_time_becomes_datetime() -> None:
     "value", ["", "2026-05-01", "2026-05-01T00:00:00", datetime(2026, 5, 1), 1, "0001-01-01T00:00+23:00"]
 )
 def test_invalid_time_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match=r"is (not|outside)"):
+    with pytest.raises(ValueError, match=r"is (not|beyond)|has no time zone|must be a datetime"):
         utc_datetime(value)
 
 
