@@ -178,6 +178,6 @@ def engine_at(conn_id: str, schema: str | None = None, prefix: str = "") -> Engi
         tables(prefix, schema)
     except LoadError as error:
         raise InvalidRequest(f"sql_conn_id: {error}") from None
-    if schema is not None and not engine.takes_schema:
+    if schema is not None and not engine.schema_query:
         raise InvalidRequest(f"schema: {engine.dialect.name} has no schemas; leave it None, or use table_prefix")
     return engine

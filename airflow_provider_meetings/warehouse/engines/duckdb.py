@@ -71,6 +71,10 @@ class DuckDBEngine(Engine):
     :param clock: a monotonic clock in seconds.
     """
 
+    schema_query = (
+        "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)"
+    )
+
     def __init__(
         self,
         hook: Hook,
@@ -135,12 +139,6 @@ class DuckDBEngine(Engine):
             for name, kind, _ in found
         }
         return Shape(kinds, frozenset(name for name, _, key in found if key))
-
-    def has_schema(self, connection: Any, name: str) -> bool:
-        ask = (
-            "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)"
-        )
-        return bool(self.run(connection, ask, [name]))
 
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = connection.execute(sql, list(parameters)).fetchall()

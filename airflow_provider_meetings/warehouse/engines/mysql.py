@@ -92,6 +92,8 @@ class MySQLEngine(Engine):
     Staged rows are committed, since a rollback would remove them from temporary tables; the merge is one transaction.
     """
 
+    # It lists the schemas on which the login has a privilege.
+    schema_query = "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s"
     keyed_stages = True
     ddl_wait = 120
     """Maximum seconds to wait for the DDL of another loader."""
@@ -119,10 +121,6 @@ class MySQLEngine(Engine):
         keys = {_text(name): _text(collation or "binary") for name, _, key, collation in found if key}
         folded = {name: collation for name, collation in keys.items() if not collation.endswith(_EXACT_COLLATIONS)}
         return Shape({_text(name): _text(kind) for name, kind, _, _ in found}, frozenset(keys), folded)
-
-    def has_schema(self, connection: Any, name: str) -> bool:
-        """Query information_schema, which lists the schemas on which the login has a privilege."""
-        return bool(self.run(connection, "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [name]))
 
     def execute(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
         """Execute one statement. DATETIME has no time zone; it stores UTC."""

@@ -56,6 +56,9 @@ class PostgresEngine(Engine):
     A load is one transaction; a savepoint keeps the stages when a merge is rolled back.
     """
 
+    # information_schema lists only the schemas that the login owns.
+    schema_query = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s"
+
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
         self.dialect = PGDialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
@@ -77,10 +80,6 @@ class PostgresEngine(Engine):
         name = self._plain.identifier_preparer.format_table(table)
         found = self.run(connection, _SHAPE, [name])
         return Shape({name: kind for name, kind, _ in found}, frozenset(name for name, _, key in found if key))
-
-    def has_schema(self, connection: Any, name: str) -> bool:
-        """Query the catalog: information_schema lists only the schemas that the login owns."""
-        return bool(self.run(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", [name]))
 
     def lock_ddl(self, connection: Any) -> None:
         """Take a lock until the transaction ends: IF NOT EXISTS fails when two transactions create at once."""

@@ -36,7 +36,6 @@ class SQLiteEngine(Engine):
     :param wait: maximum seconds to wait for another writer.
     """
 
-    takes_schema = False
     open_hint = (
         ". Its host must be the absolute path of a SQLite file in a directory that exists on this worker and that it "
         "may write to"

@@ -57,7 +57,8 @@ class Engine(ABC):
 
     dialect: Dialect
     """Quotes names and compiles statements, with the driver's placeholders."""
-    takes_schema: bool = True
+    schema_query: str = ""
+    """Returns a row if the schema of a name exists; empty if the database has no schemas."""
     open_hint: str = ""
     """What to do if the database cannot be opened, besides the explanation of the error."""
     keyed_stages: bool = False
@@ -92,7 +93,7 @@ class Engine(ABC):
 
     def has_schema(self, connection: Any, name: str) -> bool:
         """Return whether the schema exists; called only if the database has schemas."""
-        return True
+        return bool(self.run(connection, self.schema_query, [name]))
 
     def is_compatible(self, existing: str, required: TypeEngine[Any]) -> bool:
         """Return whether an existing column, of the type `existing` by `shape`, stores `required` unchanged."""
