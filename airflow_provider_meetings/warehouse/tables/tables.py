@@ -6,9 +6,8 @@ bytes, both bigint. Every key starts with (platform, tenant).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import MetaData, Table
 
@@ -20,8 +19,7 @@ _MAX_SCHEMA_BYTES = 63
 _MAX_PREFIX_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tables:
+class Tables(NamedTuple):
     """One set of tables, all with the same prefix and schema."""
 
     recordings: Table
@@ -38,9 +36,6 @@ class Tables:
     discovery_windows: Table
     sync_clocks: Table
     erasures: Table
-
-    def __iter__(self) -> Iterator[Table]:
-        return (getattr(self, f.name) for f in fields(self))
 
     @property
     def prefix(self) -> str:
@@ -62,11 +57,11 @@ def tables(prefix: str = "", schema: str | None = None) -> Tables:
         if len(name.encode()) > longest:
             raise LoadError(f"{what} is longer than {longest} bytes; databases truncate such names")
     metadata = MetaData(schema=schema)
-    described = {}
-    for field in fields(Tables):
-        describe = getattr(columns, field.name)
-        described[field.name] = Table(
-            prefix + field.name,
+    described = []
+    for name in Tables._fields:
+        describe = getattr(columns, name)
+        table = Table(
+            prefix + name,
             metadata,
             *describe(),
             comment=(describe.__doc__ or "").rstrip("."),
@@ -75,4 +70,5 @@ def tables(prefix: str = "", schema: str | None = None) -> Tables:
             mysql_charset="utf8mb4",
             mariadb_charset="utf8mb4",
         )
-    return Tables(**described)
+        described.append(table)
+    return Tables(*described)
