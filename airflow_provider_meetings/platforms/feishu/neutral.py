@@ -9,7 +9,6 @@ from airflow_provider_meetings.api.sanitize import json_file, without_links
 from airflow_provider_meetings.platforms.feishu.api.models import (
     Minute,
     MinuteArtifacts,
-    MinuteStatistics,
     MomentsPost,
     TranscriptFormat,
 )
@@ -63,12 +62,6 @@ def artifact_files(artifacts: MinuteArtifacts) -> dict[str, bytes]:
     lists = [json_file(entries) if entries else b"" for entries in (chapters, todos, artifacts.keywords)]
     summary, transcript = (t.encode() if t and t.strip() else b"" for t in (artifacts.summary, artifacts.transcript))
     return dict(zip(ARTIFACT_KINDS, (summary, *lists, transcript), strict=True))
-
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
-def statistics_file(statistics: MinuteStatistics) -> bytes:
-    """Return the statistics as a file, with the platform's own fields; also for a minute without views."""
-    return json_file(statistics.raw)
 
 
 def neutral_post(post: MomentsPost, *, tenant: str) -> Post:

@@ -20,6 +20,7 @@ from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.media.shared_answers import SharedAnswers
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.sanitize import json_file
 from airflow_provider_meetings.api.windows import ListedWindow, Report, skipped
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api import client
@@ -32,7 +33,6 @@ from airflow_provider_meetings.platforms.feishu.neutral import (
     artifact_files,
     neutral_post,
     neutral_recording,
-    statistics_file,
 )
 
 _RUNNING = "the meeting is still running"
@@ -232,7 +232,7 @@ class FeishuClient(client.FeishuEndpoints, MeetingsClient):
             files = self._artifacts.get(token, media.kind, lambda: artifact_files(self.get_minute_artifacts(token)))
             content = files.pop(media.kind)
         elif media.kind == STATISTICS_KIND:
-            content = statistics_file(self.get_minute_statistics(media.file_id))
+            content = json_file(self.get_minute_statistics(media.file_id).raw)  # also for a minute without views
         else:
             content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # it checks the format
         return iter([content]) if content else None
