@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from airflow_provider_meetings.api.errors import AuthenticationError
-from airflow_provider_meetings.api.http.auth import Token, token_key
+import requests
+
+from airflow_provider_meetings.api.http.auth import Token, TokenAuth, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.api.models import FeishuAnswer
-from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials, StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.quotas import STORE_APP_TOKEN, STORE_TENANT_TOKEN, TENANT_TOKEN
-
-_AUTH = "/open-apis/auth/v3"
 
 
 class AppTokens:
@@ -45,32 +43,31 @@ class AppTokens:
         app = {"app_id": self._app.app_id, "app_secret": self._app.app_secret}
         if store_app is None:
             # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-            return self._request("tenant_access_token/internal", TENANT_TOKEN, app, "tenant_access_token")
+            return self._request("tenant_access_token/internal", TENANT_TOKEN, app)
         app["app_ticket"] = store_app.ticket
-        token = self._app_token(app, None)
-        try:
-            return self._of_tenant(store_app, token)
-        except AuthenticationError as error:
-            if not error.token_rejected:
-                raise
-        return self._of_tenant(store_app, self._app_token(app, token.value))
+        # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
+        app_auth = TokenAuth(
+            key=self._key("app"),
+            fetch=partial(self._request, "app_access_token", STORE_APP_TOKEN, app),
+            place=partial(_in_body, store_app.tenant_key),
+            store=self._app.tokens,
+            on_secret=self._transport.on_secret,
+        )
+        # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
+        return self._request("tenant_access_token", STORE_TENANT_TOKEN, auth=app_auth)
 
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
-    def _app_token(self, app: dict[str, str], rejected: str | None) -> Token:
-        fetch = partial(self._request, "app_access_token", STORE_APP_TOKEN, app, "app_access_token")
-        token = self._app.tokens.token(self._key("app"), fetch, rejected=rejected)
-        self._transport.on_secret(token.value)
-        return token
-
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
-    def _of_tenant(self, store_app: StoreApp, app_token: Token) -> Token:
-        body = {"app_access_token": app_token.value, "tenant_key": store_app.tenant_key}
-        return self._request("tenant_access_token", STORE_TENANT_TOKEN, body, "tenant_access_token")
-
-    def _request(self, path: str, quota: Quota, body: dict[str, Any], name: str) -> Token:
+    def _request(
+        self, path: str, quota: Quota, body: dict[str, str] | None = None, auth: TokenAuth | None = None
+    ) -> Token:
         # The call that needs the token is retried, not this one.
-        answer = self._transport.call("POST", f"{_AUTH}/{path}", decode, quota=quota, json=body, max_attempts=1)
+        answer = self._transport.call(
+            "POST", f"/open-apis/auth/v3/{path}", decode, quota=quota, json=body, auth=auth, max_attempts=1
+        )
         # Both are top-level fields, not under `data`.
         read = FeishuAnswer.fields
         seconds = read.integer(answer, "expire") or 0
-        return Token(read.required(answer, name), self._clock() + seconds, seconds)
+        return Token(read.required(answer, path.partition("/")[0]), self._clock() + seconds, seconds)
+
+
+def _in_body(tenant_key: str, request: requests.PreparedRequest, token: str) -> None:
+    request.prepare_body(None, None, {"app_access_token": token, "tenant_key": tenant_key})
