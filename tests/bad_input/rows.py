@@ -57,7 +57,7 @@ def conn_ids(name: str) -> list[Row]:
             ("a\nb", "control character", "the id of a connection"),
             ("nowhere", "connection 'nowhere' is not defined", "AIRFLOW_CONN_"),
             ("unreadable", "connection 'unreadable'", "AIRFLOW_CONN_"),
-            ("of_no_type", "of type 'carrier_pigeon'", "install the Airflow provider"),
+            ("of_no_type", "of type 'carrier_pigeon'", "Install the Airflow provider"),
         ]
     ]
 
