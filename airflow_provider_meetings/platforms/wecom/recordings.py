@@ -195,40 +195,26 @@ class WeComClient(WeComEndpoints, MeetingsClient):
                     yield replace(file, kind=str(kind), declared_size=size)
         for family in self.linked_kinds:
             requested = [kind for kind in kinds if kind.partition("-")[0] == family]
-            for file, file_types in self._linked(recording, family) if requested else ():
-                formats = tuple(f"{family}-{file_type}" for file_type in file_types)
+            for file in recording.files if requested else ():
+                formats = tuple(f"{family}-{file_type}" for file_type in _links(self._file(file, family, None), family))
                 for name in MediaKind.formats(formats, requested):
                     yield replace(file, kind=name, declared_size=None, formats=formats)
-
-    def _linked(self, recording: Recording, family: str) -> Iterator[tuple[MediaFile, Mapping[str, str]]]:
-        addresses = {}
-        if family == MediaKind.SUMMARY:
-            addresses = self._addresses(recording.recording_id, recording.meeting_id, None)
-        for file in recording.files:
-            if family == MediaKind.SUMMARY:
-                yield file, _addresses_of(addresses, file.file_id).meeting_summary
-            else:
-                yield file, self._file(file, None).ai_meeting_transcripts
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
         """Return the current link of the kind, or the transcript; None if there is no such file.
 
         :raises NotFound: if the platform listed the file but no longer knows it.
         """
-        meeting_id = _meeting(media)
         if media.kind == _TRANSCRIPT:
-            content = self.get_transcript(media.file_id, meeting_id).as_file()
+            content = self.get_transcript(media.file_id, _meeting(media)).as_file()
             return iter([content]) if content else None
         family, _, file_type = media.kind.partition("-")
-        if family == MediaKind.AI_TRANSCRIPT:
-            return _download(self._file(media, media.kind).ai_meeting_transcripts.get(file_type))
-        taker = f"{media.file_id} {media.kind}"
-        file = _addresses_of(self._addresses(media.recording_id, meeting_id, taker), media.file_id)
+        file = self._file(media, family, media.kind)
         if family == MediaKind.VIDEO:
             return _download(file.download_address, file.download_address_file_type)
         if family == MediaKind.AUDIO:
             return _download(file.audio_address, file.audio_address_file_type)
-        return _download(file.meeting_summary.get(file_type))
+        return _download(_links(file, family).get(file_type))
 
     def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
         yield page_requests(quotas.RECORD_LIST, query, volume.items, PAGE_SIZE, LONGEST_WINDOW)
@@ -240,20 +226,28 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         if MediaKind.TRANSCRIPT in families:
             yield quotas.TRANSCRIPT, volume.files, ()
 
-    def _addresses(
-        self, recording_id: str | None, meeting_id: str | None, kind: str | None
-    ) -> dict[str, RecordingFile]:
-        if not recording_id or not meeting_id:
-            raise InvalidRequest(_TOGETHER)
+    def _file(self, media: MediaFile, family: str, kind: str | None) -> RecordingFile:
+        """Return a file with its current links; only the answer about a single file has those of AI transcripts."""
+        recording_id, file_id, meeting_id = media.recording_id, media.file_id, _meeting(media)
+        if family == MediaKind.AI_TRANSCRIPT:
+            return self._files.get((file_id, meeting_id), kind, lambda: self.get_recording_file(file_id, meeting_id))
 
         def fetch() -> dict[str, RecordingFile]:
             return {file.record_file_id: file for file in self.get_recording_files(recording_id, meeting_id)}
 
-        return self._file_lists.get((recording_id, meeting_id), kind, fetch)
+        files = self._file_lists.get((recording_id, meeting_id), kind and f"{file_id} {kind}", fetch)
+        if file_id not in files:
+            raise NotFound(
+                f"wecom listed file {file_id} but returns no addresses for it",
+                platform="wecom",
+                next_step="It may have been deleted: list the recordings again.",
+            )
+        return files[file_id]
 
-    def _file(self, media: MediaFile, kind: str | None) -> RecordingFile:
-        file_id, meeting_id = media.file_id, _meeting(media)
-        return self._files.get((file_id, meeting_id), kind, lambda: self.get_recording_file(file_id, meeting_id))
+
+def _links(file: RecordingFile, family: str) -> Mapping[str, str]:
+    """Return the links of AI transcripts or summaries by file type."""
+    return file.ai_meeting_transcripts if family == MediaKind.AI_TRANSCRIPT else file.meeting_summary
 
 
 def _download(address: str | None, file_type: str | None = None) -> Download | None:
@@ -264,13 +258,3 @@ def _meeting(file: MediaFile) -> str:
     if not file.meeting_id:
         raise InvalidRequest(_TOGETHER)
     return file.meeting_id
-
-
-def _addresses_of(addresses: dict[str, RecordingFile], file_id: str) -> RecordingFile:
-    if file_id not in addresses:
-        raise NotFound(
-            f"wecom listed file {file_id} but returns no addresses for it",
-            platform="wecom",
-            next_step="It may have been deleted: list the recordings again.",
-        )
-    return addresses[file_id]
