@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import TAKEN_FOR
-from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.ledger import Ledger, in_ledger
 from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, check_key, subject_hash
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import MediaKind
@@ -39,6 +40,9 @@ SUBJECTS = ("recordings", "person", "older_than")
 PLACES = ("targets", "sql", "lakes")
 MIN_NAME = 2
 _ATTEMPTS = 10
+_FIELDS = {"erasure_id", "made_at", "asked_by", "state", "where", "subject", "counts", "unreachable"}
+_STATES = ("planned", "begun", "applied")
+_URL = "Set it to a URL such as file:///data/plans/1.json, outside of the folders of a ledger."
 _MEASURES = ("removed", "redacted", "partitions", "bytes")
 
 
@@ -49,22 +53,21 @@ def forget(url: str, options: Mapping[str, Any], *, everything: bool, apply: boo
 
     :param url: of the plan, a JSON object; it has ids until it is applied.
     :param options: the arguments of `ForgetOperator`.
-    :raises InvalidRequest: for no subject or two, if nothing would stay, and for a recording that is being landed.
+    :raises InvalidRequest: for no subject or two, if nothing would stay, for a recording that is being landed, and for
+        something else than a plan at the URL.
     """
-    next_step = "Set it to a URL such as file:///data/lake/plan.json."
-    folder, _, key = check_text(url, "plan", next_step=next_step).rpartition("/")
+    folder, _, key = check_text(url, "plan", next_step=_URL).rpartition("/")
     store = store_at(f"{folder}/", "plan")
-    try:
-        plan = json.loads(b"".join(store.open(key)))
-    except FileNotFoundError:
-        plan = None
+    if not key or in_ledger(url):
+        raise InvalidRequest(f"The plan cannot be at {url}", next_step=_URL)
+    plan = _plan_at(store, key)
     has_subject = any(options[name] for name in SUBJECTS)
     if not has_subject and not (plan and apply):
         raise InvalidRequest(f"Nothing to forget: no recordings, person or older_than, and no plan at {url} to apply")
     if plan and plan["state"] == "begun" and not apply:
         raise InvalidRequest(f"The plan at {url} was applied in part", next_step="Apply it, or choose another URL.")
 
-    def save(state: str) -> None:
+    def save(plan: dict[str, Any], state: str) -> None:
         store.put(key, json.dumps(plan | {"state": state}, ensure_ascii=False).encode())
 
     # A plan that was applied in part knows of what its rows have gone already.
@@ -73,12 +76,12 @@ def forget(url: str, options: Mapping[str, Any], *, everything: bool, apply: boo
         erasure = Erasure(plan := step or _new(options))
         if step is None:
             erasure.find(everything=everything)
-            save("planned")
+            save(plan, "planned")
         if apply:
-            save("begun")
+            save(plan, "begun")
             erasure.apply()
             plan |= {"subject": None, "state": "applied"}
-            save("applied")
+            save(plan, "applied")
     return {name: value for name, value in (plan or {}).items() if name != "subject"}
 
 
@@ -134,7 +137,9 @@ class Erasure:
         ]
         unsearched = sum(key[:3] in self._eraser.shared for key in self._eraser.unsearched)
         loose = sum(self._eraser.loose.values()) if self.plan["subject"]["person"] else 0
+        whose = len(self._eraser.met - self._eraser.owned) if self.plan["subject"]["person"] else 0
         self.plan["unreachable"] = [
+            *([f"{whose} recordings whose owner no row or batch tells: those of his by their ids"] if whose else ()),
             *([f"{loose} objects without a receipt, which are not searched"] if loose else ()),
             *([f"{unsearched} media files and documents of others, which are not searched"] if unsearched else ()),
             "old versions of objects: delete or expire them; under an Object Lock they stay until its end",
@@ -226,6 +231,19 @@ def _repeat(step: Callable[[], object], place: str) -> None:
 def _database(place: str) -> tuple[Engine, Tables]:
     conn_id, schema, prefix = (*place.split("/", 2), "", "")[:3]
     return engine_at(conn_id, schema or None, prefix), tables(prefix, schema or None)
+
+
+def _plan_at(store: Store, key: str) -> dict[str, Any] | None:
+    """Return the plan there; None if there is nothing."""
+    try:
+        plan: dict[str, Any] = json.loads(b"".join(store.open(key)))
+        if plan.keys() >= _FIELDS and plan["state"] in _STATES:
+            return plan
+    except FileNotFoundError:
+        return None
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        pass
+    raise InvalidRequest(f"What is at {store.uri(key)} is no plan", next_step="Choose another URL.")
 
 
 def _new(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -334,6 +334,31 @@ def test_bad_input(pipeline: Everywhere, arguments: dict[str, Any], match: str) 
         pipeline.forget(**arguments)
 
 
+@pytest.mark.parametrize("content", ["no JSON", "[1]", '{"my": "settings"}', '{"state": "planned"}'])
+@pytest.mark.parametrize("subject", [{}, {"recordings": [READY_MINUTE]}])
+def test_what_is_no_plan(pipeline: Everywhere, content: str, subject: dict[str, Any]) -> None:
+    (pipeline.root / "plan.json").write_text(content)
+    with pytest.raises(AirflowFailException, match=r"plan\.json is no plan\. Choose another URL"):
+        pipeline.forget(**subject, apply=True)
+    assert (pipeline.root / "plan.json").read_text() == content
+    assert pipeline.where(READY_MINUTE)
+
+
+def test_plan_in_an_unknown_state(pipeline: Everywhere) -> None:
+    pipeline.forget(recordings=[READY_MINUTE])
+    path = pipeline.root / "plan.json"
+    path.write_text(path.read_text().replace('"planned"', '"approved"'))
+    with pytest.raises(AirflowFailException, match="is no plan"):
+        pipeline.forget(apply=True)
+
+
+@pytest.mark.parametrize("place", ["/", "/_meetings_ledger/plan.json", "/_meetings_forgotten/plan.json"])
+def test_place_of_the_plan(pipeline: Everywhere, place: str) -> None:
+    with pytest.raises(AirflowFailException, match="The plan cannot be at"):
+        pipeline.forget(plan=f"{pipeline.url}{place}", recordings=[READY_MINUTE])
+    pipeline.run("later")
+
+
 def test_without_key(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__MEETINGS__REDACT_KEY")
     with pytest.raises(AirflowFailException, match="redact_key"):
@@ -419,6 +444,23 @@ def test_recording_that_a_run_has_listed(pipeline: Everywhere) -> None:
     ledger.write(State(items={name: item.replace(closed=frozenset({"listed"}))}))
     pipeline.forget(apply=True)
     assert pipeline.where(READY_MINUTE) == []
+
+
+def test_receipt_with_an_invalid_time(pipeline: Everywhere) -> None:
+    """Its recording counts from the landing."""
+    path = pipeline.root / "media" / "feishu" / "2026-11-10" / READY_MINUTE / f"{READY_MINUTE}.video.receipt.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"started_at": "yesterday"}))
+    counts = pipeline.forget(older_than={"video": VIDEO_DAYS}, sql=[], lakes=[], everything=True)["counts"]
+    assert counts == []
+
+
+def test_person_without_rows(pipeline: Everywhere) -> None:
+    """Receipts do not tell the owner."""
+    assert "whose owner" not in str(pipeline.forget(person=PEOPLE["feishu"])["unreachable"])
+    for batch in (pipeline.root / "media").rglob("recordings-*.batch.ndjson"):
+        batch.unlink()
+    unreachable = pipeline.forget(person=PEOPLE["feishu"], sql=[], lakes=[])["unreachable"]
+    assert unreachable[0].startswith("2 recordings whose owner no row or batch tells")
 
 
 def test_person_without_receipts(pipeline: Everywhere) -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +55,8 @@ class Eraser:
         """Whether something stays that could go, or what goes was named."""
         self.rewritten: dict[Key, tuple[int | None, str | None]] = {}
         """By `FILE`, the new size and sha256 of a text file that names the person; None if it goes."""
+        self.met, self.owned = set[Key](), set[Key]()
+        """Recordings, and those whose owner some row or line tells."""
         self.loose: dict[str, int] = {}
         """By store, the number of objects without a receipt, which are not searched."""
         self.unsearched: set[Key] = set()
@@ -126,6 +129,8 @@ class Eraser:
             return False
         kind = values.get("kind") or kind
         key, post = _key(values, _RECORDING), _key(values, ("platform", "tenant", "post_id"))
+        self.met |= {key} if key[2] else set()
+        self.owned |= {key} if values.get("owner_id") else set()
         if values.get("author_id") in self._texts:
             self.posts.add(post)
         if (is_own := values.get("owner_id") in self._texts) and key[2]:
@@ -215,6 +220,8 @@ def _key(values: Values, names: Iterable[str]) -> Key:
 
 def _start(values: Values) -> datetime | None:
     """Return when the recording of a row or receipt began, else when its file was landed."""
-    at = values.get("started_at") or values.get("landed_at")
-    at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
+    for at in (values.get("started_at"), values.get("landed_at")):
+        with suppress(TypeError, ValueError):  # who can write to a store can write receipts
+            at = at if isinstance(at, datetime) else datetime.fromisoformat(at or "")
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return None
