@@ -17,7 +17,7 @@ from sqlalchemy import Table
 
 from airflow_provider_meetings.api.ledger.marks import MIN_KEY_BYTES
 from airflow_provider_meetings.api.query import WINDOW
-from airflow_provider_meetings.api.sanitize import storable_text
+from airflow_provider_meetings.api.sanitize import storable, storable_text
 from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rows import Neutral
@@ -122,10 +122,11 @@ class Redaction:
         if not wanted or not row.get("broken") or not isinstance(unread, str):
             return row
         try:
-            parsed = json.loads(unread)
+            parsed = storable(json.loads(unread), _MAX_DEPTH)
         except (ValueError, RecursionError):
             return row
-        return {**row, "text": self._redact_source(parsed, replacements)} if _is_walkable(parsed) else row
+        is_nested = isinstance(parsed, dict | list)
+        return {**row, "text": self._redact_source(parsed, replacements)} if is_nested else row
 
     def summaries(self, summaries: Iterable[Neutral]) -> Iterator[Neutral]:
         """Redact the selectors of listings. A selector may be any of the ids, so the action of each id applies to it.
@@ -280,16 +281,3 @@ class Redaction:
 
 def _recording_key(row: Neutral) -> tuple[object, ...]:
     return tuple(row.get(name) for name in ("platform", "tenant", "recording_id"))
-
-
-def _is_walkable(value: Any) -> bool:
-    """Return whether a value is a list or dict, and not nested so deeply that recursion could fail."""
-    if not isinstance(value, dict | list):
-        return False
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        items = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
-        level = [item for item in items if isinstance(item, dict | list)]
-        if not level:
-            return True
-    return False

@@ -94,10 +94,18 @@ def test_people_as_numbers_and_in_lists(action: str) -> None:
     assert "1002345" not in json.dumps(seen)
 
 
-@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "[" * 300 + "]" * 300, "7", "{", '"Lina"', "Lina: {}"])
+@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "7", "{", '"Lina"', "Lina: {}"])
 def test_unparsed_part_that_is_not_json_is_kept(text: str) -> None:
     rows = [{"text": text, "broken": True}]
     assert redact_file(TranscriptSegment, rows, speaker_name="drop") == rows
+
+
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_deeply_nested_speaker_in_unparsed_part(action: str) -> None:
+    rows = [{"text": "[" * 300 + '{"name": "Lina"}' + "]" * 300, "broken": True}]
+    (found,) = redact_file(TranscriptSegment, rows, speaker_name=action)
+    assert json.loads(found["text"])
+    assert "Lina" not in found["text"]
 
 
 def test_lone_surrogate_in_unparsed_part() -> None:
