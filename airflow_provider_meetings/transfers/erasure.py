@@ -126,8 +126,7 @@ class Erasure:
         """
         met = None
         while met != (met := (len(self._eraser.recordings), len(self._eraser.posts))):
-            counts = {place: erase(None) for place, erase in self._rows.items()}
-            counts |= {url: counts.get(url, Counts()) + self._objects(url) for url in self.plan["where"]["targets"]}
+            counts = self._look()
         if not (self._eraser.stays or everything) and self._eraser.recordings:
             raise InvalidRequest("Nothing of what was looked at would stay", next_step="To allow it, give --all.")
         self.plan["counts"] = [
@@ -154,10 +153,9 @@ class Erasure:
         :raises StoreError: if a store keeps what is deleted.
         """
         plan, where = self.plan, self.plan["where"]
-        for erase in self._rows.values():
-            erase(None)  # what has come since the plan was made is marked as well
-        for url in where["targets"]:
-            self._objects(url)
+        if not self._eraser.marks():  # nothing is old enough
+            return
+        self._look()  # what has come since the plan was made is marked as well
         if where["ledger"]:
             self._check_idle(Ledger(self._stores[where["ledger"]]).read())
         key = redact_key()
@@ -183,6 +181,10 @@ class Erasure:
         # Rows again: a load or another erasure may have written meanwhile what it had read before.
         for place, step in rows:
             _repeat(step, place)
+
+    def _look(self) -> dict[str, Counts]:
+        counts = {place: erase(None) for place, erase in self._rows.items()}
+        return counts | {url: counts.get(url, Counts()) + self._objects(url) for url in self.plan["where"]["targets"]}
 
     def _check_idle(self, state: State) -> None:
         platform, tenant = state.pipeline[2] if state.pipeline else ("", "")

@@ -64,16 +64,24 @@ def remembered(rows: Iterable[Neutral], forgotten: Collection[str]) -> Iterator[
     :param forgotten: hashes of the table `erasures`; empty if nothing was forgotten.
     :raises InvalidRequest: without a key, and with another key than that of the hashes.
     """
-    left_out, key = 0, redact_key() if forgotten else b""
-    if forgotten:
-        check_key(key, forgotten, "The table erasures")
-    for row in rows:
+    if not forgotten:
+        yield from rows
+        return
+    check_key(key := redact_key(), forgotten, "The table erasures")
+
+    def is_left_out(row: Neutral) -> bool:
         recording, family = row.get("recording_id"), str(row.get("kind")).partition("-")[0]
         ids: list[tuple[MarkKind, Any]] = [(kind, row.get(f"{kind}_id")) for kind in MarkKind if kind != MarkKind.FILE]
         ids += [(MarkKind.FILE, f"{recording}/{kind}") for kind in (family, row.get("kind"))]
         of = (str(row.get("platform")), str(row.get("tenant")))
-        if forgotten and any(id_ and subject_hash(key, kind, *of, id_) in forgotten for kind, id_ in ids):
+        return any(id_ and subject_hash(key, kind, *of, id_) in forgotten for kind, id_ in ids)
+
+    left_out = 0
+    for row in rows:
+        if is_left_out(row):
             left_out += 1
+        elif files := row.get("files"):
+            yield {**row, "files": [file for file in files if not is_left_out({**row, **file})]}
         else:
             yield row
     if left_out:

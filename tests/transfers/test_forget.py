@@ -154,6 +154,20 @@ def test_old_files_go_and_their_recordings_stay(pipeline: Everywhere) -> None:
     assert not [name for name in pipeline.contents() if READY_MINUTE in name and ".video." in name]
 
 
+@pytest.mark.parametrize("pipeline", ["feishu duckdb disk"], indirect=True)
+def test_retention_every_day(pipeline: Everywhere) -> None:
+    """Files that went are not listed in rows again; without an old file nothing is written, and no file copied."""
+    old = {"video": VIDEO_DAYS, "transcript": VIDEO_DAYS}
+    assert pipeline.forget(older_than=old, apply=True)["counts"]
+    pipeline.run("daily")
+    database = pipeline.root / "warehouse.duckdb"
+    before, file = pipeline.contents(), database.stat().st_ino
+    assert pipeline.forget(older_than=old, apply=True)["counts"] == []
+    after = pipeline.contents()
+    assert {name for name in after if after[name] != before.get(name)} == {"plan.json"}
+    assert database.stat().st_ino == file
+
+
 @pytest.mark.parametrize("pipeline", ["feishu sqlite disk", "wecom duckdb disk"], indirect=True)
 def test_it_stays_forgotten(pipeline: Everywhere) -> None:
     """A daily run, a run that an event has started, a backfill, and a rebuilt ledger."""
