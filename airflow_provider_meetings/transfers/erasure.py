@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
+from airflow_provider_meetings.api.errors import InvalidRequest, NotReady, StoreError
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import TAKEN_FOR
 from airflow_provider_meetings.api.ledger.ledger import Ledger, in_ledger
@@ -53,8 +53,8 @@ def forget(url: str, options: Mapping[str, Any], *, everything: bool, apply: boo
 
     :param url: of the plan, a JSON object; it has ids until it is applied.
     :param options: the arguments of `ForgetOperator`.
-    :raises InvalidRequest: for no subject or two, if nothing would stay, for a recording that is being landed, and for
-        something else than a plan at the URL.
+    :raises InvalidRequest: for no subject or two, if nothing would stay, and for something else than a plan at the URL.
+    :raises NotReady: for a recording that is being landed.
     """
     folder, _, key = check_text(url, "plan", next_step=_URL).rpartition("/")
     store = store_at(f"{folder}/", "plan")
@@ -149,7 +149,7 @@ class Erasure:
     def apply(self) -> None:
         """Mark, then remove: rows, then objects. Each step may be repeated, so a killed one is applied again.
 
-        :raises InvalidRequest: for a recording that is being landed, or was listed and not loaded: nothing was removed.
+        :raises NotReady: for a recording that is being landed, or was listed and not loaded: nothing was removed.
         :raises StoreError: if a store keeps what is deleted.
         """
         plan, where = self.plan, self.plan["where"]
@@ -192,7 +192,7 @@ class Erasure:
             of = {"platform": platform, "tenant": tenant, "recording_id": item.seen.recording_id}
             is_taken = item.is_open and item.seen.taken_at > time.time() - TAKEN_FOR
             if is_taken and (self._eraser.goes(of) or tuple(of.values()) in self._eraser.shared):
-                raise InvalidRequest(
+                raise NotReady(
                     f"The run {item.seen.run} has listed {key} within the last hour, and has not loaded it yet",
                     next_step="Wait for its end, or an hour. Nothing was removed.",
                 )

@@ -11,7 +11,7 @@ from functools import partial
 import pendulum
 from msgspec.structs import asdict, replace
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import NotReady
 from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import Plan, Precondition, Store
@@ -30,7 +30,7 @@ _IN_USE = timedelta(hours=1)
 def erase_objects(store: Store, eraser: Eraser, segments: Segments, *, apply: bool) -> Counts:
     """Remove or rewrite what is to be forgotten; the receipt of a file goes last, since it finds the file again.
 
-    :raises InvalidRequest: for a recording that is being landed; nothing was changed.
+    :raises NotReady: for a recording that is being landed; nothing was changed.
     :raises OSError: if the store fails.
     """
     counts, actions = Counts(), [*_actions(store, eraser, segments)]
@@ -128,7 +128,7 @@ def _lines(store: Store, key: str) -> Iterator[dict[str, object]]:
 
 def _check_idle(store: Store, key: str, modified: pendulum.DateTime) -> None:
     if modified > pendulum.now("UTC") - _IN_USE:
-        raise InvalidRequest(
+        raise NotReady(
             f"{store.uri(key)} is being landed, or was within the last hour",
             next_step="Wait for the end of the task, and an hour; or sweep. Nothing was removed.",
         )
