@@ -245,6 +245,24 @@ def test_two_at_once(pipeline: Everywhere) -> None:
     assert pipeline.where(*people[0], *people[1]) == []
 
 
+def test_another_erasure_between_reading_and_writing(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that names both: the first must not write the second's name again."""
+    people = [["ou_bluewave0zhaomin", "赵敏"], [MIA_WANG.open_id, MIA_WANG.name]]
+    plans = [f"file://{pipeline.root}/{number}.json" for number in range(2)]
+    for plan, person in zip(plans, people, strict=True):
+        pipeline.forget(person=person, plan=plan)
+    merge, merged = Session.merge, count()
+
+    def merge_late(self: Session, *args: Any, **options: Any) -> dict[str, int]:
+        if next(merged) == 0:
+            pipeline.forget(plan=plans[1], apply=True)
+        return merge(self, *args, **options)
+
+    monkeypatch.setattr(Session, "merge", merge_late)
+    pipeline.forget(plan=plans[0], apply=True)
+    assert pipeline.where(*people[0], *people[1]) == []
+
+
 @pytest.mark.parametrize("pipeline", ["feishu sqlite disk", "wecom postgres s3", "feishu duckdb disk"], indirect=True)
 def test_killed_anywhere_and_applied_again(pipeline: Everywhere, request: pytest.FixtureRequest) -> None:
     """A child is killed before its n-th write, then the plan is applied again: the same end as without a kill."""

@@ -50,7 +50,9 @@ def erase_rows(engine: Engine, target: Tables, eraser: Eraser, now: datetime, er
                     steps.append(DmlStep(table, delete(table).where(*its)))
                 elif changes:
                     counts[name, "redacted"] += 1
-                    changes |= dict.fromkeys(row.keys() & {"_landed_at"}, now)
+                    times = row.keys() & {"_landed_at"}
+                    changes |= dict.fromkeys(times, now)
+                    its += [table.c[time] == row[time] for time in times]  # else changed since: the next pass finds it
                     steps.append(DmlStep(table, update(table).where(*its).values(changes)))
         if erasures is not None:
             missing = check(current, [target.erasures], "add")
