@@ -135,7 +135,7 @@ def get_commands() -> list[CLICommand]:
             ),
             *(_arg(f"--{name}", help=f"The {name} of the recordings or the person") for name in ("platform", "tenant")),
             _arg("--ledger", help="The argument ledger of the DAG"),
-            _ids("--targets", "URLs below which landed files and batches are"),
+            _ids("--targets", "Each target of landings, and each folder of batches, as the DAG has it"),
             *_ROWS,
             _arg("--asked-by", help="Who asked for it, for the marks", default=""),
             _arg("--all", help="Allow a plan after which nothing stays", action="store_true"),

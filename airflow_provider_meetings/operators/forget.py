@@ -27,7 +27,7 @@ class ForgetOperator(BaseOperator):
     :param platform: the platform of the recordings or the person. (templated)
     :param tenant: the tenant. (templated)
     :param ledger: URL of the ledger. (templated)
-    :param targets: URLs below which landed files and batches are. (templated)
+    :param targets: each target of landings, and each folder of batches, as the DAG has it. (templated)
     :param sql: databases: ``conn_id``, ``conn_id/schema`` or ``conn_id/schema/table_prefix``. (templated)
     :param lakes: URLs of lakes of rows. (templated)
     :param asked_by: who asked for it, for the marks and the table ``erasures``. (templated)
