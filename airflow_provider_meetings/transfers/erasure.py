@@ -42,7 +42,7 @@ MIN_NAME = 2
 _ATTEMPTS = 10
 _FIELDS = {"erasure_id", "made_at", "asked_by", "state", "where", "subject", "counts", "unreachable"}
 _STATES = ("planned", "begun", "applied")
-_URL = "Set it to a URL such as file:///data/plans/1.json, outside of the folders of a ledger."
+_URL = "Set it to a URL such as file:///data/lake/plan.json, outside of the folders of a ledger."
 _MEASURES = ("removed", "redacted", "partitions", "bytes")
 
 
