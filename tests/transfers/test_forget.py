@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import signal
@@ -23,19 +25,22 @@ from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks, subject_
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import Recording, StoredFile
 from airflow_provider_meetings.emulator.seed.feishu import (
+    ENGLISH_MEETING,
     ENGLISH_MINUTE,
     MIA_WANG,
     READY_MEETING,
     READY_MINUTE,
 )
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from airflow_provider_meetings.storage.s3.store import S3Store
 from airflow_provider_meetings.storage.s3.writer import S3Writer
 from airflow_provider_meetings.transfers import erasure
+from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 from airflow_provider_meetings.warehouse.load.session import Session
-from tests.conftest import Emulated
+from tests.conftest import Emulated, TaskInstance
 from tests.month.faults import in_child
 from tests.transfers.everywhere import EVENT, OWN, PEOPLE, TENANTS, WORDS, Contents, Everywhere, everywhere
 from tests.warehouse.servers import CONN_ID
@@ -494,6 +499,22 @@ def test_person_without_rows(pipeline: Everywhere) -> None:
         batch.unlink()
     unreachable = pipeline.forget(person=PEOPLE["feishu"], sql=[], lakes=[])["unreachable"]
     assert unreachable[0].startswith("2 recordings whose owner no row or batch tells")
+
+
+def test_rows_with_hashes_of_the_person(pipeline: Everywhere, key: str) -> None:
+    context: Any = {"ti": TaskInstance()}
+    found = ListRecordingsOperator(
+        task_id="list", meetings_conn_id="feishu_default", meeting_ids=[READY_MEETING, ENGLISH_MEETING]
+    ).execute(context)
+    load = RecordingsToSqlOperator(
+        task_id="sql", sql_conn_id=CONN_ID, recordings=found, table_prefix="hashed_", redact={"owner_id": "hash"}
+    )
+    load.execute(context)
+    digest = hmac.new(key.encode(), PEOPLE["feishu"][0].encode(), hashlib.sha256).hexdigest()
+    assert digest in pipeline.contents()["warehouse.sqlite"]
+    counts = pipeline.forget(person=PEOPLE["feishu"], sql=[f"{CONN_ID}//hashed_"], lakes=[], targets=[], apply=True)
+    assert [one["removed"] for one in counts["counts"] if one["table"] == "recordings"] == [1]
+    assert digest not in pipeline.contents()["warehouse.sqlite"]
 
 
 def test_person_without_receipts(pipeline: Everywhere) -> None:
