@@ -177,7 +177,8 @@ class Everywhere:
         return None if hook.conn_type in {"sqlite", "duckdb"} else hook
 
     def in_database(self, hook: Any) -> set[str]:
-        query = "SELECT table_name FROM information_schema.tables"
+        here = "database()" if hook.conn_type == "mysql" else "current_schema()"
+        query = f"SELECT table_name AS table_name FROM information_schema.tables WHERE table_schema = {here}"
         if hook.conn_type == "sqlite":
             query = "SELECT name AS table_name FROM sqlite_master"
         return {row["table_name"] for row in run_sql(hook, query)}
