@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from sqlalchemy import Table
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, NotReady
 from airflow_provider_meetings.api.ledger.marks import MarkKind, check_key, subject_hash
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
@@ -58,14 +58,31 @@ def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
         raise InvalidRequest(str(error)) from None
 
 
-def remembered(rows: Iterable[Neutral], forgotten: Collection[str]) -> Iterator[Neutral]:
+class Forgotten:
+    """What was forgotten when a load began.
+
+    :param read: returns the hashes of the table `erasures`; empty if nothing was forgotten.
+    """
+
+    def __init__(self, read: Callable[[], Collection[str]]) -> None:
+        self._read = read
+        self.hashes = frozenset(read())
+
+    def check(self) -> None:
+        """Raise NotReady if something was forgotten since: it may be among the rows, which are not written yet."""
+        if not self.hashes.issuperset(self._read()):
+            raise NotReady("Something was forgotten while this was loaded", next_step="Nothing was written: try again.")
+
+
+def remembered(rows: Iterable[Neutral], what: Forgotten) -> Iterator[Neutral]:
     """Leave out recordings, files and posts that were forgotten; log how many.
 
-    :param forgotten: hashes of the table `erasures`; empty if nothing was forgotten.
     :raises InvalidRequest: without a key, and with another key than that of the hashes.
+    :raises NotReady: at the end; see `Forgotten.check`.
     """
-    if not forgotten:
+    if not (forgotten := what.hashes):
         yield from rows
+        what.check()
         return
     check_key(key := redact_key(), forgotten, "The table erasures")
 
@@ -84,6 +101,7 @@ def remembered(rows: Iterable[Neutral], forgotten: Collection[str]) -> Iterator[
             yield {**row, "files": [file for file in files if not is_left_out({**row, **file})]}
         else:
             yield row
+    what.check()
     if left_out:
         log.info("Left out %s items that were forgotten", left_out)
 
@@ -95,8 +113,12 @@ class RecordingInputs(Inputs):
         that is not a task's output.
     """
 
-    def __init__(self, operator: RecordingsToSqlOperator | RecordingsToParquetOperator, context: Context) -> None:
-        self.forgotten: Collection[str] = ()
+    def __init__(
+        self,
+        operator: RecordingsToSqlOperator | RecordingsToParquetOperator,
+        context: Context,
+        forgotten: Callable[[], Collection[str]],
+    ) -> None:
         self._recordings = operator.recordings
         # The output of a task that was killed is None.
         self._stored_files = arguments.of_tasks(operator.stored_files, context) if operator.lands_files else None
@@ -112,12 +134,13 @@ class RecordingInputs(Inputs):
                 summary=self._summary,
                 context=context,
             )
+        self._forgotten = Forgotten(forgotten)
 
     def recordings(self) -> Iterator[Neutral]:
         rows = arguments.rows(Recording, self._recordings, "recordings", self._context)
         # An owner whose recordings could not be listed is no recording.
         known = (row for row in rows if any(row.get(n) for n in _IDS) or not row.get("owner_id"))
-        return self._redaction.recordings(remembered(known, self.forgotten))
+        return self._redaction.recordings(remembered(known, self._forgotten))
 
     def stored_files(self) -> Iterator[Neutral]:
         return self._redaction.stored_files(self._files())
@@ -149,15 +172,15 @@ class RecordingInputs(Inputs):
 
     def _files(self) -> Iterator[Neutral]:
         files = () if self._stored_files is None else self._stored_files
-        return remembered(arguments.rows(StoredFile, files, "stored_files", self._context), self.forgotten)
+        return remembered(arguments.rows(StoredFile, files, "stored_files", self._context), self._forgotten)
 
 
 def post_input(
-    posts: Any, *, redact: Mapping[str, str], context: Context, forgotten: Collection[str]
+    posts: Any, *, redact: Mapping[str, str], context: Context, forgotten: Callable[[], Collection[str]]
 ) -> Callable[[], Iterator[Neutral]]:
     """Return the input of a load of posts; see `RecordingInputs`."""
     redacted = redaction(redact, rules.POSTS)
-    return lambda: redacted.posts(remembered(arguments.rows(Post, posts, "posts", context), forgotten))
+    return lambda: redacted.posts(remembered(arguments.rows(Post, posts, "posts", context), Forgotten(forgotten)))
 
 
 def run_key(context: Context) -> RunKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pendulum
@@ -66,8 +67,8 @@ class RecordingsToParquetOperator(BaseOperator):
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""
         with error_mapping():
-            store, inputs = store_at(self.target), RecordingInputs(self, context)
-            inputs.forgotten = forgotten_in_lake(store)
+            store = store_at(self.target)
+            inputs = RecordingInputs(self, context, partial(forgotten_in_lake, store))
             counts = land_recordings(store, inputs, run=run_key(context), now=pendulum.now("UTC"))
             inputs.close(self.log)
             return counts
@@ -103,6 +104,6 @@ class PostsToParquetOperator(BaseOperator):
         """Merge into the affected partitions."""
         with error_mapping():
             store = store_at(self.target)
-            forgotten = forgotten_in_lake(store)
+            forgotten = partial(forgotten_in_lake, store)
             posts = post_input(self.posts, redact=self.redact, context=context, forgotten=forgotten)
             return land_posts(store, posts, now=pendulum.now("UTC"))

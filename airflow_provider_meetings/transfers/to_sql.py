@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, get_args
 
 import pendulum
@@ -92,8 +93,8 @@ class RecordingsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         with error_mapping():
             engine = engine_at(self.sql_conn_id, self.schema, self.table_prefix)
-            inputs = RecordingInputs(self, context)
-            inputs.forgotten = forgotten_in_database(engine, tables(self.table_prefix, self.schema))
+            forgotten = partial(forgotten_in_database, engine, tables(self.table_prefix, self.schema))
+            inputs = RecordingInputs(self, context, forgotten)
             counts = load_recordings(
                 engine,
                 inputs,
@@ -148,7 +149,7 @@ class PostsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         with error_mapping():
             engine = engine_at(self.sql_conn_id, self.schema, self.table_prefix)
-            forgotten = forgotten_in_database(engine, tables(self.table_prefix, self.schema))
+            forgotten = partial(forgotten_in_database, engine, tables(self.table_prefix, self.schema))
             posts = post_input(self.posts, redact=self.redact, context=context, forgotten=forgotten)
             return load_posts(
                 engine,

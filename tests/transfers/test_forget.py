@@ -33,11 +33,13 @@ from airflow_provider_meetings.emulator.seed.feishu import (
 )
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from airflow_provider_meetings.storage.s3.store import S3Store
 from airflow_provider_meetings.storage.s3.writer import S3Writer
 from airflow_provider_meetings.transfers import erasure
+from airflow_provider_meetings.transfers.inputs import RecordingInputs
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 from airflow_provider_meetings.warehouse.load.session import Session
 from tests.conftest import Emulated, TaskInstance
@@ -209,6 +211,32 @@ def test_landing_that_is_under_way(pipeline: Everywhere, key: str, monkeypatch: 
     names = [one.key for one in store_at(pipeline.url).walk()]
     assert not [name for name in names if READY_MINUTE in name]
     assert [name for name in names if ENGLISH_MINUTE in name]
+
+
+@pytest.mark.parametrize("pipeline", ["feishu sqlite disk", "feishu postgres disk"], indirect=True)
+def test_load_that_is_under_way(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forgotten while it is read is not written; a retry leaves it out."""
+    loading, files = list[str](), RecordingInputs.stored_files
+
+    def forgotten_meanwhile(self: RecordingInputs) -> Iterator[Any]:
+        loading.append("load")
+        if loading == ["load"]:
+            pipeline.forget(recordings=[READY_MINUTE], targets=[], ledger=None, apply=True)
+        return files(self)
+
+    context: Any = {"ti": TaskInstance()}
+    found = RecordingReadySensor(
+        task_id="wait", meetings_conn_id="feishu_default", meeting_ids=[READY_MEETING]
+    ).execute(context)
+    monkeypatch.setattr(RecordingInputs, "stored_files", forgotten_meanwhile)
+    load = RecordingsToSqlOperator(task_id="sql", sql_conn_id=CONN_ID, recordings=found, stored_files=[])
+    with pytest.raises(AirflowException, match="forgotten while this was loaded") as caught:
+        load.execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
+    load.execute(context)
+    assert len(loading) == 2
+    left = pipeline.where(READY_MINUTE)
+    assert not [name for name in left if name.startswith(("sql", "lake"))]
 
 
 def test_unforget(pipeline: Everywhere) -> None:

@@ -213,8 +213,8 @@ class DuckDBEngine(Engine):
                 copy.unlink(missing_ok=True)
                 raise LoadError(
                     f"rows were removed, but the file still has their bytes, since it cannot be copied ({reason}). "
-                    "DuckDB 1.4 copies no table whose name sorts before that of its foreign key: upgrade it, or drop "
-                    "that table. Then apply the plan again"
+                    "Another connection of this process may be writing. DuckDB 1.4 copies no table whose name sorts "
+                    "before that of its foreign key: upgrade it, or drop that table. Then apply the plan again"
                 )
 
     def is_write_conflict(self, error: Exception) -> bool:
