@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.landing.store import Precondition, Store
-from airflow_provider_meetings.warehouse.lake import parquet, partitions
+from airflow_provider_meetings.warehouse.lake import partitions
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
@@ -33,7 +33,7 @@ class Attempt:
         self._family = family
         self._idle = idle
         self._scratch = scratch
-        self._file = folder / "partition.parquet"
+        self._folder = folder
         self._seen: dict[tuple[Table, str], Precondition] = {}
 
     def gather(self, incoming: Iterable[Sequence[Row]]) -> None:
@@ -45,8 +45,7 @@ class Attempt:
         for batch in incoming:
             self._scratch.add_keys(batch)
         days = [DEFAULT, *self._scratch.incoming_days()]
-        for day in days:
-            self._read(head, day)
+        self._read(head, days)
         # A more precise start can move a row to the next or previous day.
         nearby = {neighbour for day in days[1:] for neighbour in _neighbours(day)}
         for day in sorted(nearby.difference(days)):
@@ -58,10 +57,11 @@ class Attempt:
                     break
         gathered = [day for table, day in self._seen if table is head]
         for table in self._family.owned:
-            for day in [DEFAULT] if table in self._idle else gathered:
-                self._read(table, day)
+            self._read(table, [DEFAULT] if table in self._idle else gathered)
         for table in self._family.undated:
-            self._read(table, DEFAULT)
+            self._read(table, [DEFAULT])
+        for table in self._family.tables:
+            self._scratch.remember(table)
 
     def write(self) -> Iterator[Written]:
         """Replace the changed partitions: the destination of a moved row always before its source.
@@ -87,15 +87,15 @@ class Attempt:
         """Read the partitions of an idle table whose rows move, and the partitions that they move to."""
         days = {source for source, _ in self._scratch.moves(self._family.head)}
         while days := {*days, *(to for _, to in self._scratch.moves(table))} - self._days(table):
-            for day in sorted(days):
-                self._read(table, day)
+            self._read(table, sorted(days))
+            self._scratch.remember(table)
             self._scratch.place(table)
 
     def _write_destinations(self, table: Table) -> Iterator[Written]:
         """Replace the partitions that rows enter or change in; rows that leave such a partition stay for now."""
         moves = self._scratch.moves(table)
         sources = {source for source, _ in moves}
-        for day in sorted((self._scratch.days(table) | self._days(table)) - sources):
+        for day in sorted(self._scratch.changed(table) - sources):
             yield from self._replace(table, day)
         for day in sorted(sources & {to for _, to in moves}):
             yield from self._replace(table, day, leaving=True)
@@ -111,35 +111,44 @@ class Attempt:
     def _search(self, day: str) -> bool:
         """Read a partition of the head if it contains an incoming key; return whether it does."""
         head = self._family.head
-        seen = self._fetch(head, day)
-        name = self._name(head, day)
-        keys = parquet.read(self._file, head, name, self._family.key) if seen.stat else ()
-        found = any(self._scratch.has_key(batch) for batch in keys)
+        seen, path = self._fetch(head, day), self._path(day)
+        found = bool(seen.stat) and self._scratch.has_key(self._name(head, day), path)
         if found:
             self._seen[head, day] = seen
-            self._scratch.insert(head, day, parquet.read(self._file, head, name))
-        self._file.unlink(missing_ok=True)
+            self._scratch.insert(head, {self._name(head, day): path})
+        path.unlink(missing_ok=True)
         return found
 
-    def _read(self, table: Table, day: str) -> None:
-        seen = self._seen[table, day] = self._seen.get((table, day)) or self._fetch(table, day)
-        if seen.stat:
-            self._scratch.insert(table, day, parquet.read(self._file, table, self._name(table, day)))
-            self._file.unlink()
+    def _read(self, table: Table, days: Iterable[str]) -> None:
+        files = {}
+        for day in days:
+            seen = self._seen[table, day] = self._seen.get((table, day)) or self._fetch(table, day)
+            if seen.stat:
+                files[self._name(table, day)] = self._path(day)
+        if files:
+            self._scratch.insert(table, files)
+        for path in files.values():
+            path.unlink()
 
     def _replace(self, table: Table, day: str, *, leaving: bool = False) -> Iterator[Written]:
         # A partition that was not read did not exist; if another process creates it now, `publish` raises.
         seen = self._seen.get((table, day)) or self._fetch(table, day)
-        rows = parquet.write(self._file, table, self._scratch.rows(table, day, leaving=leaving))
+        path = self._path(day)
+        rows = self._scratch.write(table, day, path, leaving=leaving)
         if rows or seen.stat:
-            published = partitions.publish(self._store, partitions.key(table.name, day), self._file, seen)
+            published = partitions.publish(self._store, partitions.key(table.name, day), path, seen)
             self._seen[table, day] = published
             if published is not seen:
                 yield (table.name, day), rows
-        self._file.unlink()
+        path.unlink()
 
     def _fetch(self, table: Table, day: str) -> Precondition:
-        return partitions.fetch(self._store, partitions.key(table.name, day), self._file)
+        return partitions.fetch(self._store, partitions.key(table.name, day), self._path(day))
+
+    def _path(self, day: str) -> Path:
+        path = self._folder / f"{partitions.COLUMN}={day}" / "rows.parquet"
+        path.parent.mkdir(exist_ok=True)
+        return path
 
     def _name(self, table: Table, day: str) -> str:
         return self._store.uri(partitions.key(table.name, day))

@@ -108,7 +108,7 @@ def _land(
             # The folder is readable for this user only; after a kill, the system's cleanup of /tmp removes it.
             with (
                 tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder,
-                closing(Scratch(Path(folder) / "scratch.sqlite", family)) as scratch,
+                closing(Scratch(Path(folder) / "scratch.duckdb", family)) as scratch,
             ):
                 merging = Attempt(store, family, scratch, Path(folder), idle=idle)
                 merging.gather(batches(row for row in incoming() if None not in row[:-1]))

@@ -6,25 +6,27 @@ result in a lake and in a warehouse.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import JSON, Column, MetaData, Table, Text
 from sqlalchemy.schema import CreateTable
 
-from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
+from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
+from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
+from airflow_provider_meetings.warehouse.lake.parquet import quoted
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
 # The loader ignores columns that it does not know.
 _FROM, _ALSO, _TO = "__from_day", "__also_day", "__to_day"
-_MOVES = f"{_FROM} <> {_TO} OR {_ALSO} <> {_TO}"
-Key = tuple[Any, ...]
+_SETTINGS = (
+    "SET autoinstall_known_extensions = false",
+    "SET threads = 1",  # the same rows result in the same bytes
+    "SET TimeZone = 'UTC'",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,19 @@ class Family:
 
 
 class ScratchHook:
-    """The hook that the SQLite engine needs."""
+    """The hook that the DuckDB engine needs."""
 
-    conn_type = "sqlite"
+    conn_type = "duckdb"
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def get_conn(self) -> sqlite3.Connection:
-        """Connect without fsync: a crash makes the database worthless anyway."""
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        connection.execute("PRAGMA synchronous = OFF")
+    def get_conn(self) -> Any:
+        import duckdb
+
+        connection = duckdb.connect(str(self._path))
+        for setting in _SETTINGS:
+            connection.execute(setting)
         return connection
 
     def get_conn_id(self) -> str:
@@ -78,22 +82,24 @@ class Scratch:
     def __init__(self, path: Path, family: Family) -> None:
         self._family = family
         hook = ScratchHook(path)
-        self.engine = SQLiteEngine(hook)
+        self.engine = DuckDBEngine(hook)
         self._connection = hook.get_conn()
         for table in family.tables:
-            self._run(str(CreateTable(table).compile(dialect=sqlite.dialect())))
-            for name in (_FROM, _ALSO, _TO):
-                self._run(f"ALTER TABLE {table.name} ADD COLUMN {name} TEXT")
-        key = ", ".join(family.key)
-        self._run(f"CREATE TABLE __incoming ({key}, day TEXT)")
-        self._run(f"CREATE INDEX __incoming_key ON __incoming ({key}, day)")
+            extended = table.to_metadata(MetaData())
+            for name in (_FROM, _ALSO):
+                extended.append_column(Column(name, Text()))
+            self._run(str(CreateTable(extended).compile(dialect=self.engine.dialect)))
+        key = ", ".join(f"{name} VARCHAR" for name in family.key)
+        self._run(f"CREATE TABLE __incoming ({key}, day VARCHAR)")
 
     def close(self) -> None:
         self._connection.close()
 
     def add_keys(self, rows: Sequence[Row]) -> None:
         """Add incoming keys of the head, each followed by its day, or None if the day is unknown."""
-        self._many(f"INSERT INTO __incoming VALUES ({_placeholders(len(self._family.key) + 1)})", rows)
+        columns = list(map(list, zip(*rows, strict=True)))
+        values = ", ".join("unnest(?::VARCHAR[])" for _ in columns)
+        self._connection.execute(f"INSERT INTO __incoming SELECT {values}", columns)
 
     def incoming_days(self) -> list[str]:
         return [day for (day,) in self._run("SELECT DISTINCT day FROM __incoming WHERE day IS NOT NULL ORDER BY day")]
@@ -102,82 +108,95 @@ class Scratch:
         """Return the number of incoming keys whose day is neither known nor found in the inserted partitions."""
         key = ", ".join(self._family.key)
         unknown = f"SELECT {key} FROM __incoming GROUP BY {key} HAVING max(day) IS NULL"
-        present = f"SELECT {key} FROM {self._family.head.name}"
-        ((count,),) = self._run(f"SELECT count(*) FROM ({unknown} EXCEPT {present})")
+        ((count,),) = self._run(f"SELECT count(*) FROM ({unknown} EXCEPT SELECT {key} FROM {self._family.head.name})")
         return int(count)
 
-    def has_key(self, keys: Sequence[Key]) -> bool:
-        query = (
-            f"SELECT 1 FROM __incoming WHERE ({', '.join(self._family.key)}) = ({_placeholders(len(self._family.key))})"
-        )
-        return any(self._connection.execute(query, key).fetchone() for key in keys)
+    def has_key(self, uri: str, path: Path) -> bool:
+        """Return whether a file of the head contains an incoming key."""
+        keys = parquet.rows_of(self._connection, self._family.head, {uri: path}, self._family.key)
+        key = ", ".join(self._family.key)
+        return bool(self._run(f"SELECT 1 FROM ({keys}) SEMI JOIN __incoming USING ({key}) LIMIT 1"))
 
-    def insert(self, table: Table, day: str, batches: Iterable[Sequence[Row]]) -> None:
-        """Insert the rows of a partition.
+    def insert(self, table: Table, files: Mapping[str, Path]) -> None:
+        """Insert the rows of partitions.
 
         A load that was killed during a move leaves a row in two partitions: the row that was written last counts.
+
+        :param files: see `parquet.rows_of`.
         """
         names = table.c.keys()
         key = [column.name for column in table.primary_key]
-        newer = "1"
+        landed = "_landed_at" if "_landed_at" in names else "NULL"
+        newer = "TRUE"
         if "_landed_at" in names:
-            newer = f"coalesce(excluded._landed_at, '') >= coalesce({table.name}._landed_at, '')"
+            newer = f"coalesce(excluded._landed_at >= {table.name}._landed_at, {table.name}._landed_at IS NULL)"
         updates = [
             f"{name} = CASE WHEN {newer} THEN excluded.{name} ELSE {table.name}.{name} END"
             for name in (*names, _FROM)
             if name not in key
         ]
         updates.append(f"{_ALSO} = CASE WHEN {newer} THEN {table.name}.{_FROM} ELSE excluded.{_FROM} END")
-        statement = (
-            f"INSERT INTO {table.name} ({', '.join(names)}, {_FROM}) VALUES ({_placeholders(len(names))}, ?) "
+        self._run(
+            f"INSERT INTO {table.name} ({', '.join(names)}, {_FROM}, {_ALSO}) "
+            f"SELECT {', '.join(names)}, {_FROM}, lead({_FROM}) OVER again "
+            f"FROM ({parquet.rows_of(self._connection, table, files)}) "
+            f"WINDOW again AS (PARTITION BY {', '.join(key)} ORDER BY {landed} DESC NULLS LAST) "
+            f"QUALIFY row_number() OVER again = 1 "
             f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(updates)}"
         )
-        for batch in batches:
-            self._many(statement, [(*row, day) for row in batch])
+
+    def remember(self, table: Table) -> None:
+        """Remember the partitions as they were inserted, for `changed`."""
+        self._run(f"CREATE OR REPLACE TABLE __before_{table.name} AS {self._digests(table, table.name, _FROM)}")
 
     def place(self, table: Table) -> None:
         """Set the day of all rows of a table, the head first; an owned row without its head keeps its day."""
-        head = self._family.head
+        head, join, day = self._family.head, "", f"'{DEFAULT}'"
         if table is head:
-            day = f"coalesce(substr({self._family.time}, 1, 10), '{DEFAULT}')"
+            # Without a time zone: DuckDB would need an extension.
+            day = f"coalesce(strftime(make_timestamp(epoch_us(t.{self._family.time})), '%Y-%m-%d'), '{DEFAULT}')"
         elif table in self._family.owned:
-            same = " AND ".join(f"h.{name} = {table.name}.{name}" for name in self._family.key)
-            day = f"coalesce((SELECT h.{_TO} FROM {head.name} h WHERE {same}), {_FROM}, '{DEFAULT}')"
-        else:
-            day = f"'{DEFAULT}'"
-        self._run(f"UPDATE {table.name} SET {_TO} = {day}")
-        key = ", ".join(column.name for column in table.primary_key)
-        self._run(f"CREATE INDEX IF NOT EXISTS __{table.name}_day ON {table.name} ({_TO}, {key})")
-        columns = f"{_FROM}, {_ALSO}, {_TO}"
-        self._run(f"CREATE INDEX IF NOT EXISTS __{table.name}_moves ON {table.name} ({columns}) WHERE {_MOVES}")
+            key = ", ".join(self._family.key)
+            join = f"LEFT JOIN (SELECT {key}, {_TO} AS day FROM __placed_{head.name}) USING ({key})"
+            day = f"coalesce(day, t.{_FROM}, '{DEFAULT}')"
+        columns = ", ".join(f"t.{name}" for name in (*table.c.keys(), _FROM, _ALSO))
+        self._run(
+            f"CREATE OR REPLACE TABLE __placed_{table.name} AS SELECT {columns}, {day} AS {_TO} "
+            f"FROM {table.name} t {join} ORDER BY {_TO}"
+        )
 
-    def days(self, table: Table) -> set[str]:
-        return {day for (day,) in self._run(f"SELECT DISTINCT {_TO} FROM {table.name}")}
+    def changed(self, table: Table) -> set[str]:
+        """Return the days whose rows differ from those that were inserted."""
+        now = self._digests(table, f"__placed_{table.name}", _TO)
+        before = f"FROM __before_{table.name}"
+        found = self._run(f"({now} EXCEPT {before}) UNION ALL ({before} EXCEPT {now})")
+        return {day for day, *_ in found}
 
     def moves(self, table: Table) -> set[tuple[str, str]]:
         """Return the moves of a table's rows as pairs of source day and destination day."""
-        found = self._run(f"SELECT DISTINCT {_FROM}, {_ALSO}, {_TO} FROM {table.name} WHERE {_MOVES}")
+        found = self._run(
+            f"SELECT DISTINCT {_FROM}, {_ALSO}, {_TO} FROM __placed_{table.name} WHERE {_FROM} <> {_TO} OR {_ALSO} <> {_TO}"
+        )
         return {(source, to) for *sources, to in found for source in sources if source not in (None, to)}
 
-    def rows(self, table: Table, day: str, *, leaving: bool = False) -> Iterator[Row]:
-        """Yield the rows of a partition in key order.
+    def write(self, table: Table, day: str, path: Path, *, leaving: bool = False) -> int:
+        """Write the rows of a partition in key order; return their number.
 
         :param leaving: include the rows that move to another day.
         """
         key = ", ".join(column.name for column in table.primary_key)
-        where = f"? IN ({_TO}, {_FROM}, {_ALSO})" if leaving else f"{_TO} = ?"
-        query = f"SELECT {', '.join(table.c.keys())} FROM {table.name} WHERE {where} ORDER BY {key}"
-        with closing(self._connection.execute(query, [day])) as cursor:
-            yield from cursor
+        columns = ", ".join(f"{c.name}::VARCHAR AS {c.name}" if isinstance(c.type, JSON) else c.name for c in table.c)
+        days = f"{_TO}, {_FROM}, {_ALSO}" if leaving else _TO
+        ((count,),) = self._run(
+            f"COPY (SELECT {columns} FROM __placed_{table.name} WHERE {quoted(day)} IN ({days}) ORDER BY {key}) "
+            f"TO {quoted(path)} (FORMAT parquet)"
+        )
+        return int(count)
 
-    def _many(self, statement: str, rows: Sequence[Row]) -> None:
-        self._connection.execute("BEGIN")
-        self._connection.executemany(statement, rows)
-        self._connection.execute("COMMIT")
+    def _digests(self, table: Table, source: str, day: str) -> str:
+        columns = ", ".join(table.c.keys())
+        return f"SELECT {day} AS day, count(*), sum(hash({columns})::HUGEINT) FROM {source} GROUP BY {day}"
 
     def _run(self, statement: str) -> list[Row]:
-        return self._connection.execute(statement).fetchall()
-
-
-def _placeholders(count: int) -> str:
-    return ", ".join("?" * count)
+        found: list[Row] = self._connection.execute(statement).fetchall()
+        return found
