@@ -96,7 +96,7 @@ def unforget(
     hashes = {subject_hash(key, kind, platform, tenant, one): one for one in ids for kind in MarkKind}
     found = [
         *(Marks(store_at(url, "url"), redact_key).remove(hashes) for url in urls),
-        *(forgotten_in_database(*_database(place), remove=hashes) for place in sql),
+        *(forgotten_in_database(engine, target.erasures, remove=hashes) for engine, target in map(_database, sql)),
         *(forgotten_in_lake(store_at(url, "lakes"), remove=hashes) for url in lakes),
     ]
     return Counter(hashes[one] for some in found for one in some if one in hashes)

@@ -93,7 +93,7 @@ class RecordingsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         with error_mapping():
             engine = engine_at(self.sql_conn_id, self.schema, self.table_prefix)
-            forgotten = partial(forgotten_in_database, engine, tables(self.table_prefix, self.schema))
+            forgotten = partial(forgotten_in_database, engine, tables(self.table_prefix, self.schema).erasures)
             inputs = RecordingInputs(self, context, forgotten)
             counts = load_recordings(
                 engine,
@@ -149,7 +149,7 @@ class PostsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         with error_mapping():
             engine = engine_at(self.sql_conn_id, self.schema, self.table_prefix)
-            forgotten = partial(forgotten_in_database, engine, tables(self.table_prefix, self.schema))
+            forgotten = partial(forgotten_in_database, engine, tables(self.table_prefix, self.schema).erasures)
             posts = post_input(self.posts, redact=self.redact, context=context, forgotten=forgotten)
             return load_posts(
                 engine,

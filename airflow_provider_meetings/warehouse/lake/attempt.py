@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.landing.store import Precondition, Store
-from airflow_provider_meetings.warehouse.lake import partitions
+from airflow_provider_meetings.warehouse.lake import parquet, partitions
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
@@ -18,17 +20,38 @@ Written = tuple[tuple[str, str], int]
 """A partition that was replaced, by table and day, and its number of rows."""
 
 
+@contextmanager
+def attempt_at(store: Store, family: Family, *, idle: Sequence[Table] = ()) -> Iterator[Attempt]:
+    """Yield an attempt with an empty scratch database.
+
+    Its folder is readable for this user only; after a kill, the system's cleanup of /tmp removes it.
+    """
+    parquet.check_installed()
+    with tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder:
+        path = Path(folder)
+        with closing(Scratch(path / "scratch.duckdb", family)) as scratch:
+            yield Attempt(store, family, scratch, path, idle=idle)
+
+
+@contextmanager
+def whole_table(store: Store, table: Table) -> Iterator[Attempt]:
+    """Yield an attempt that has gathered all partitions of a table, whose rows keep their day."""
+    with attempt_at(store, Family(head=table)) as attempt:
+        attempt.read(table, [DEFAULT, *partitions.days(store, table.name)])
+        yield attempt
+
+
 class Attempt:
     """Merge into the current partitions.
 
-    :param scratch: an empty scratch database.
-    :param folder: a folder for downloaded and new objects.
+    :param folder: for downloaded and new objects.
     :param idle: owned tables that the load does not write; their rows only follow the rows of the head.
     """
 
     def __init__(
         self, store: Store, family: Family, scratch: Scratch, folder: Path, *, idle: Sequence[Table] = ()
     ) -> None:
+        self.engine = scratch.engine
         self._store = store
         self._family = family
         self._idle = idle
@@ -45,7 +68,7 @@ class Attempt:
         for batch in incoming:
             self._scratch.add_keys(batch)
         days = [DEFAULT, *self._scratch.incoming_days()]
-        self._read(head, days)
+        self.read(head, days)
         # A more precise start can move a row to the next or previous day.
         nearby = {neighbour for day in days[1:] for neighbour in _neighbours(day)}
         for day in sorted(nearby.difference(days)):
@@ -57,11 +80,19 @@ class Attempt:
                     break
         gathered = [day for table, day in self._seen if table is head]
         for table in self._family.owned:
-            self._read(table, [DEFAULT] if table in self._idle else gathered)
+            self.read(table, [DEFAULT] if table in self._idle else gathered)
         for table in self._family.undated:
-            self._read(table, [DEFAULT])
-        for table in self._family.tables:
-            self._scratch.remember(table)
+            self.read(table, [DEFAULT])
+
+    def changed(self) -> set[str]:
+        """Return the days of the head whose rows have changed."""
+        self._scratch.place(self._family.head)
+        return self._scratch.changed(self._family.head)
+
+    def finish(self) -> None:
+        """Replace the changed partitions; see `write`."""
+        for _ in self.write():
+            pass
 
     def write(self) -> Iterator[Written]:
         """Replace the changed partitions: the destination of a moved row always before its source.
@@ -87,8 +118,7 @@ class Attempt:
         """Read the partitions of an idle table whose rows move, and the partitions that they move to."""
         days = {source for source, _ in self._scratch.moves(self._family.head)}
         while days := {*days, *(to for _, to in self._scratch.moves(table))} - self._days(table):
-            self._read(table, sorted(days))
-            self._scratch.remember(table)
+            self.read(table, sorted(days))
             self._scratch.place(table)
 
     def _write_destinations(self, table: Table) -> Iterator[Written]:
@@ -119,7 +149,8 @@ class Attempt:
         path.unlink(missing_ok=True)
         return found
 
-    def _read(self, table: Table, days: Iterable[str]) -> None:
+    def read(self, table: Table, days: Iterable[str]) -> None:
+        """Read partitions of a table."""
         files = {}
         for day in days:
             seen = self._seen[table, day] = self._seen.get((table, day)) or self._fetch(table, day)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import logging
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.warehouse.lake import parquet
-from airflow_provider_meetings.warehouse.lake.attempt import Attempt
+from airflow_provider_meetings.warehouse.lake.attempt import attempt_at
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
-from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
+from airflow_provider_meetings.warehouse.lake.scratch import Family
 from airflow_provider_meetings.warehouse.load.loader import Inputs, load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.rounds import batches
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.merge import convert
+from airflow_provider_meetings.warehouse.merge.engine import Engine
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.tables.tables import tables
@@ -68,8 +65,8 @@ def land_recordings(
         for stored in inputs.stored_files():
             yield (*_key(stored, _RECORDINGS), None)
 
-    def load(scratch: Scratch) -> None:
-        load_recordings(scratch.engine, inputs, run=run, now=now, schema_changes="fail")
+    def load(engine: Engine) -> None:
+        load_recordings(engine, inputs, run=run, now=now, schema_changes="fail")
 
     return _land(store, _RECORDINGS, incoming, load, sleep, idle=rules.CONTENTS if inputs.contents() is None else ())
 
@@ -87,8 +84,8 @@ def land_posts(
         for post in posts():
             yield (*_key(post, _POSTS), day_of(post.get("created_at")))
 
-    def load(scratch: Scratch) -> None:
-        load_posts(scratch.engine, posts(), now=now, schema_changes="fail")
+    def load(engine: Engine) -> None:
+        load_posts(engine, posts(), now=now, schema_changes="fail")
 
     return _land(store, _POSTS, incoming, load, sleep)
 
@@ -97,22 +94,16 @@ def _land(
     store: Store,
     family: Family,
     incoming: Callable[[], Iterator[Row]],
-    load: Callable[[Scratch], None],
+    load: Callable[[Engine], None],
     sleep: Callable[[float], None],
     idle: Sequence[Table] = (),
 ) -> Counts:
-    parquet.check_installed()
     replaced: dict[tuple[str, str], int] = {}
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            # The folder is readable for this user only; after a kill, the system's cleanup of /tmp removes it.
-            with (
-                tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder,
-                closing(Scratch(Path(folder) / "scratch.duckdb", family)) as scratch,
-            ):
-                merging = Attempt(store, family, scratch, Path(folder), idle=idle)
+            with attempt_at(store, family, idle=idle) as merging:
                 merging.gather(batches(row for row in incoming() if None not in row[:-1]))
-                load(scratch)
+                load(merging.engine)
                 # After the load: input that is refused must not create anything.
                 if attempt == 1:
                     _check_store(store)

@@ -58,9 +58,9 @@ def quoted(text: object) -> str:
 def _checked(connection: Any, table: Table, uri: str, path: Path) -> set[str]:
     import duckdb
 
-    query = f"SELECT name, duckdb_type FROM parquet_schema({quoted(path)}) WHERE num_children IS NULL"  # noqa: S608
+    query = f"DESCRIBE SELECT * FROM read_parquet({quoted(path)}, hive_partitioning = false)"  # noqa: S608
     try:
-        found = dict(connection.execute(query).fetchall())
+        found = {name: kind for name, kind, *_ in connection.execute(query).fetchall()}
     except duckdb.Error:
         raise LoadError.at(table, f"{uri} is not a Parquet file: move it away, or choose another target") from None
     expected = {column.name: _TYPES[type(column.type)] for column in table.columns}
@@ -75,4 +75,4 @@ def _checked(connection: Any, table: Table, uri: str, path: Path) -> set[str]:
     if missing := ", ".join(column.name for column in table.primary_key if column.name not in found):
         problem = f"lacks the key column(s) {missing}: another program wrote it. Choose another target"
         raise LoadError.at(table, f"{uri} {problem}")
-    return found.keys()
+    return set(found)

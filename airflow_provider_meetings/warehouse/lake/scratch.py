@@ -16,8 +16,8 @@ from sqlalchemy.schema import CreateTable
 
 from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
 from airflow_provider_meetings.warehouse.lake import parquet
-from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.lake.parquet import quoted
+from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
 # The loader ignores columns that it does not know.
@@ -34,14 +34,14 @@ class Family:
     """Tables that are loaded together.
 
     :param head: the table whose rows have a day.
-    :param time: the head's column that determines the day.
+    :param time: the head's column that determines the day; None if each row keeps its day.
     :param owned: tables whose rows are in the partition of their head's row; they have the head's key columns.
     :param undated: tables whose rows have no day.
     """
 
     head: Table
-    time: str
-    owned: tuple[Table, ...]
+    time: str | None = None
+    owned: tuple[Table, ...] = ()
     undated: tuple[Table, ...] = ()
 
     @property
@@ -84,6 +84,7 @@ class Scratch:
         hook = ScratchHook(path)
         self.engine = DuckDBEngine(hook)
         self._connection = hook.get_conn()
+        self._run("CREATE TABLE __before (name VARCHAR, day VARCHAR, rows BIGINT, digest HUGEINT)")
         for table in family.tables:
             extended = table.to_metadata(MetaData())
             for name in (_FROM, _ALSO):
@@ -124,7 +125,8 @@ class Scratch:
 
         :param files: see `parquet.rows_of`.
         """
-        names = table.c.keys()
+        names, rows = table.c.keys(), parquet.rows_of(self._connection, table, files)
+        self._run(f"INSERT INTO __before {self._digests(table, f'SELECT *, {_FROM} AS day FROM ({rows})')}")
         key = [column.name for column in table.primary_key]
         landed = "_landed_at" if "_landed_at" in names else "NULL"
         newer = "TRUE"
@@ -139,20 +141,18 @@ class Scratch:
         self._run(
             f"INSERT INTO {table.name} ({', '.join(names)}, {_FROM}, {_ALSO}) "
             f"SELECT {', '.join(names)}, {_FROM}, lead({_FROM}) OVER again "
-            f"FROM ({parquet.rows_of(self._connection, table, files)}) "
+            f"FROM ({rows}) "
             f"WINDOW again AS (PARTITION BY {', '.join(key)} ORDER BY {landed} DESC NULLS LAST) "
             f"QUALIFY row_number() OVER again = 1 "
             f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(updates)}"
         )
 
-    def remember(self, table: Table) -> None:
-        """Remember the partitions as they were inserted, for `changed`."""
-        self._run(f"CREATE OR REPLACE TABLE __before_{table.name} AS {self._digests(table, table.name, _FROM)}")
-
     def place(self, table: Table) -> None:
         """Set the day of all rows of a table, the head first; an owned row without its head keeps its day."""
         head, join, day = self._family.head, "", f"'{DEFAULT}'"
-        if table is head:
+        if table is head and not self._family.time:
+            day = f"coalesce(t.{_FROM}, '{DEFAULT}')"
+        elif table is head:
             # Without a time zone: DuckDB would need an extension.
             day = f"coalesce(strftime(make_timestamp(epoch_us(t.{self._family.time})), '%Y-%m-%d'), '{DEFAULT}')"
         elif table in self._family.owned:
@@ -167,15 +167,16 @@ class Scratch:
 
     def changed(self, table: Table) -> set[str]:
         """Return the days whose rows differ from those that were inserted."""
-        now = self._digests(table, f"__placed_{table.name}", _TO)
-        before = f"FROM __before_{table.name}"
+        now = self._digests(table, f"SELECT {', '.join(table.c.keys())}, {_TO} AS day FROM __placed_{table.name}")
+        before = f"FROM __before WHERE name = {quoted(table.name)}"
         found = self._run(f"({now} EXCEPT {before}) UNION ALL ({before} EXCEPT {now})")
-        return {day for day, *_ in found}
+        return {day for _, day, *_ in found}
 
     def moves(self, table: Table) -> set[tuple[str, str]]:
         """Return the moves of a table's rows as pairs of source day and destination day."""
         found = self._run(
-            f"SELECT DISTINCT {_FROM}, {_ALSO}, {_TO} FROM __placed_{table.name} WHERE {_FROM} <> {_TO} OR {_ALSO} <> {_TO}"
+            f"SELECT DISTINCT {_FROM}, {_ALSO}, {_TO} FROM __placed_{table.name} "
+            f"WHERE {_FROM} <> {_TO} OR {_ALSO} <> {_TO}"
         )
         return {(source, to) for *sources, to in found for source in sources if source not in (None, to)}
 
@@ -193,9 +194,10 @@ class Scratch:
         )
         return int(count)
 
-    def _digests(self, table: Table, source: str, day: str) -> str:
+    def _digests(self, table: Table, source: str) -> str:
         columns = ", ".join(table.c.keys())
-        return f"SELECT {day} AS day, count(*), sum(hash({columns})::HUGEINT) FROM {source} GROUP BY {day}"
+        digest = f"sum(hash({columns})::HUGEINT)"
+        return f"SELECT {quoted(table.name)} AS name, day, count(*), {digest} FROM ({source}) GROUP BY day"
 
     def _run(self, statement: str) -> list[Row]:
         found: list[Row] = self._connection.execute(statement).fetchall()

@@ -1,8 +1,7 @@
-"""The files: types, comments, row groups, and files of other programs."""
+"""The files: types, the same bytes for the same rows, and files of other programs."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,59 +10,43 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Text
 
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.tables.tables import tables
+from airflow_provider_meetings.warehouse.tables.types import Id
 from tests.warehouse.lake.lakes import content, land, query
 
 Make = Callable[..., dict[str, Any]]
+KINDS = {
+    **dict.fromkeys((Id, Text, JSON), pa.string()),
+    DateTime: pa.timestamp("us", tz="UTC"),
+    BigInteger: pa.int64(),
+    Boolean: pa.bool_(),
+}
 PLACE = "recordings/dt=2026-05-01/rows.parquet"
 
 
-@pytest.mark.parametrize("table", list(tables()), ids=lambda table: str(table.name))
-def test_schema(table: Any, tmp_path: Path) -> None:
-    assert parquet.write(tmp_path / "x.parquet", table, []) == 0
-    found = pq.read_schema(tmp_path / "x.parquet")
-    assert found.names == table.c.keys()
-    assert found.metadata[b"comment"].decode() == table.comment
-    for column in table.c:
-        field = found.field(column.name)
-        assert field.metadata[b"comment"].decode() == column.comment
-        assert field.nullable is not column.primary_key
-    kinds = {
-        "platform": pa.string(),
-        "source": pa.string(),
-        "started_at": pa.timestamp("us", tz="UTC"),
-        "declared_size": pa.int64(),
-        "same_corp_only": pa.bool_(),
-    }
-    for name in set(kinds) & set(found.names):
-        assert found.field(name).type == kinds[name]
+def test_schema(tmp_path: Path, recording: Make, stored: Make) -> None:
+    land(tmp_path, [recording(source={"a": [1]})], stored=[stored()])
+    for path in tmp_path.rglob("*.parquet"):
+        table = getattr(tables(), path.relative_to(tmp_path).parts[0])
+        found = pq.read_schema(path)
+        assert found.names == table.c.keys()
+        assert [field.type for field in found] == [KINDS[type(column.type)] for column in table.c]
 
 
-def test_row_groups(tmp_path: Path) -> None:
-    table = tables().post_reactions
-    names = table.c.keys()
-
-    def rows() -> Any:
-        for n in range(25_000):
-            values = {"platform": "p", "tenant": "t", "post_id": f"{n:06}", "reaction_type": "OK", "reaction_count": n}
-            yield tuple(values.get(name) for name in names)
-
-    assert parquet.write(tmp_path / "x.parquet", table, rows()) == 25_000
-    with pq.ParquetFile(tmp_path / "x.parquet") as file:
-        groups = [file.metadata.row_group(n).num_rows for n in range(file.metadata.num_row_groups)]
-    assert groups == [10_000, 10_000, 5_000]
-    read = [row for batch in parquet.read(tmp_path / "x.parquet", table, "x") for row in batch]
-    assert read == list(rows())
-    parquet.write(tmp_path / "y.parquet", table, iter(read))
-    digests = {hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in ("x.parquet", "y.parquet")}
-    assert len(digests) == 1
+def test_same_rows_are_same_bytes(tmp_path: Path, recording: Make) -> None:
+    found = [recording(recording_id=f"rec-{number:06}", title=f"Title {number % 7}") for number in range(2500)]
+    land(tmp_path / "one", found)
+    land(tmp_path / "other", reversed(found[:1000]))
+    land(tmp_path / "other", found[1000:])
+    land(tmp_path / "other", found[500:])
+    assert content(tmp_path / "one") == content(tmp_path / "other")
 
 
-def test_missing_pyarrow(tmp_path: Path, recording: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+def test_missing_duckdb(tmp_path: Path, recording: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(LoadError, match=r"pip install 'airflow-provider-meetings\[parquet\]'"):
         land(tmp_path, [recording()])
     assert content(tmp_path) == {}
@@ -77,7 +60,7 @@ def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
     ("change", "text"),
     [
         (lambda t: t.append_column("mood", pa.array(["good"])), "column 'mood' that this version does not know"),
-        (lambda t: t.set_column(0, "platform", pa.array([7])), "'platform' as int64, not string"),
+        (lambda t: t.set_column(0, "platform", pa.array([7])), "'platform' as BIGINT, not VARCHAR"),
         (lambda t: t.drop_columns(["tenant"]), r"lacks the key column\(s\) tenant"),
         (None, "is not a Parquet file"),
     ],
