@@ -157,7 +157,7 @@ def pins(cell: Cell, interpreter: str, folder: Path) -> Path:
             path.write_bytes(answer.read())
     except OSError:
         providers = (f"apache-airflow-providers-{name}" for name in PROVIDERS)
-        asked.write_text("\n".join((f"apache-airflow=={cell.airflow}", *providers, "pyarrow")))
+        asked.write_text("\n".join((f"apache-airflow=={cell.airflow}", *providers, "duckdb")))
         uv("pip", "compile", *common, asked)
     return path
 
