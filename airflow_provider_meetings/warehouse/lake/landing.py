@@ -60,10 +60,11 @@ def land_recordings(
     """
 
     def incoming() -> Iterator[Row]:
+        key = _RECORDINGS.key
         for recording in inputs.recordings():
-            yield (*_key(recording, _RECORDINGS), day_of(recording.get("started_at")))
+            yield (*_key(recording, key), day_of(recording.get("started_at")))
         for stored in inputs.stored_files():
-            yield (*_key(stored, _RECORDINGS), None)
+            yield (*_key(stored, key), None)
 
     def load(engine: Engine) -> None:
         load_recordings(engine, inputs, run=run, now=now, schema_changes="fail")
@@ -81,8 +82,9 @@ def land_posts(
     """Merge posts and their reactions into the partitions of the posts' days; see `land_recordings`."""
 
     def incoming() -> Iterator[Row]:
+        key = _POSTS.key
         for post in posts():
-            yield (*_key(post, _POSTS), day_of(post.get("created_at")))
+            yield (*_key(post, key), day_of(post.get("created_at")))
 
     def load(engine: Engine) -> None:
         load_posts(engine, posts(), now=now, schema_changes="fail")
@@ -127,9 +129,9 @@ def _check_store(store: Store) -> None:
         )
 
 
-def _key(row: Neutral, family: Family) -> Row:
+def _key(row: Neutral, names: Sequence[str]) -> Row:
     """Return the key of the head as it is stored; a part is None if the row has no id yet."""
-    parts = [row.get(name) for name in family.key]
+    parts = [row.get(name) for name in names]
     return tuple(None if part is None else convert.text(part) for part in parts)
 
 
