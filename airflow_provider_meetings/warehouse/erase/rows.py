@@ -88,8 +88,11 @@ def forgotten_in_database(engine: Engine, table: Table, remove: Collection[str] 
 
 def forgotten_in_lake(store: Store, remove: Collection[str] = ()) -> set[str]:
     """Do the same in a lake."""
-    with whole_table(store, tables().erasures) as attempt:
-        found = forgotten_in_database(attempt.engine, tables().erasures, remove)
+    table = tables().erasures
+    if store.stat(partitions.key(table.name, partitions.DEFAULT)) is None:
+        return set()
+    with whole_table(store, table) as attempt:
+        found = forgotten_in_database(attempt.engine, table, remove)
         if found.intersection(remove):
             attempt.finish()
     return found
