@@ -134,7 +134,7 @@ def test_windows_by_reference(emulated: Any, context: Any, tmp_path: Path) -> No
     by_reference = context["ti"].pushed["summary"]
     assert "/windows-00001.batch.ndjson#sha256=" in by_reference["windows"][0]
     load = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=[], summary=by_reference)
-    inputs = RecordingInputs(load, context)
+    inputs = RecordingInputs(load, context, set)
     assert list(inputs.summaries()) == [expected]
 
 
