@@ -83,7 +83,7 @@ def connect(emulator: str, s3: str, extras: set[str]) -> None:
         "sqlite": {"host": str(here / "warehouse.sqlite")},
         "duckdb": {"host": str(here / "warehouse.duckdb")},
         "postgres": {"host": "127.0.0.1", "login": "postgres", "schema": "postgres", "port": 5432},
-        "mysql": {"host": "127.0.0.1", "login": "root", "port": 3306},
+        "mysql": {"host": "127.0.0.1", "login": "root", "port": 3306, "schema": "mysql"},
         "redis": {"host": "127.0.0.1", "port": 6379},
         "aws": {"login": "matrix", "password": "matrix", "extra": {"endpoint_url": s3, "region_name": "us-east-1"}},
     }
