@@ -57,7 +57,7 @@ nightly: $(VENV)/.dev
 	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 --meetings=3000 --scheduler \
 		tests/month tests/api/ledger/test_sequences.py \
 		tests/api/landing/test_landing_kills.py tests/api/landing/test_landing_sequences.py \
-		tests/platforms/test_listing_truth.py tests/storage/s3/test_sequences.py tests/transfers/test_to_sql_contents.py \
+		tests/platforms/test_listing_truth.py tests/storage/s3/test_sequences.py tests/transfers/test_to_sql_contents.py tests/transfers/test_forget.py \
 		tests/warehouse/lake/test_kills.py tests/warehouse/lake/test_landing.py tests/warehouse/load/test_rounds.py \
 		tests/coordination/test_tokens_of_processes.py \
 		tests/coordination/oauth/test_token_store_across_processes.py $(PYTEST_ARGS)

@@ -194,9 +194,9 @@ def everywhere(
 ) -> Iterator[Everywhere]:
     """Yield a pipeline.
 
+    :param root: a folder that exists.
     :param store: ``disk`` or ``s3``.
     """
-    root.mkdir()
     with s3_bench() as bench, opened(engine, root, monkeypatch):
         extra = {"endpoint_url": bench.front.moto, "region_name": "us-east-1"}
         bucket = {"conn_type": "aws", "login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t", "extra": extra}

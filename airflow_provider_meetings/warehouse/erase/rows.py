@@ -60,6 +60,8 @@ def erase_lake(store: Store, eraser: Eraser, now: datetime, erasures: Erasures |
             if partitions.is_object(upload.key):
                 store.remove(upload)
     for table in shape:
+        if not partitions.exist(store, table.name):
+            continue
         with whole_table(store, table) as attempt, session(attempt.engine) as current:
             found, steps = _found(current, [table], "", eraser, now)
             if steps:
@@ -89,7 +91,7 @@ def forgotten_in_database(engine: Engine, table: Table, remove: Collection[str] 
 def forgotten_in_lake(store: Store, remove: Collection[str] = ()) -> set[str]:
     """Do the same in a lake."""
     table = tables().erasures
-    if store.stat(partitions.key(table.name, partitions.DEFAULT)) is None:
+    if not partitions.exist(store, table.name):
         return set()
     with whole_table(store, table) as attempt:
         found = forgotten_in_database(attempt.engine, table, remove)

@@ -177,9 +177,7 @@ class Attempt:
         return partitions.fetch(self._store, partitions.key(table.name, day), self._path(day))
 
     def _path(self, day: str) -> Path:
-        path = self._folder / f"{partitions.COLUMN}={day}" / "rows.parquet"
-        path.parent.mkdir(exist_ok=True)
-        return path
+        return self._folder / f"{day}.parquet"
 
     def _name(self, table: Table, day: str) -> str:
         return self._store.uri(partitions.key(table.name, day))

@@ -10,7 +10,6 @@ from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Table, Text
 
 from airflow_provider_meetings.extras import install
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.lake.partitions import COLUMN, DEFAULT
 from airflow_provider_meetings.warehouse.tables.types import Id
 
 # JSON is stored as text, because every reader has JSON functions for text. Times are microseconds in UTC.
@@ -33,7 +32,7 @@ def check_installed() -> None:
 def rows_of(connection: Any, table: Table, files: Mapping[str, Path], only: Sequence[str] = ()) -> str:
     """Return a query for the rows of files, with their day; NULL in columns that no file has.
 
-    :param files: by the URIs of their objects, for errors; each in a folder ``dt={day}``.
+    :param files: by the URIs of their objects, for errors; each is named ``{day}.parquet``.
     :param only: columns; none for those of the table.
     :raises LoadError: for a file that another program or a later version has written.
     """
@@ -43,9 +42,8 @@ def rows_of(connection: Any, table: Table, files: Mapping[str, Path], only: Sequ
     columns = [name if name in present else f"NULL AS {name}" for name in only or table.c.keys()]
     paths = ", ".join(map(quoted, files.values()))
     return (
-        f"SELECT {', '.join(columns)}, coalesce({COLUMN}, {quoted(DEFAULT)}) AS __from_day "  # noqa: S608
-        f"FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = true, "
-        f"hive_types = {{{quoted(COLUMN)}: VARCHAR}})"
+        f"SELECT {', '.join(columns)}, parse_filename(filename, true) AS __from_day "  # noqa: S608
+        f"FROM read_parquet([{paths}], union_by_name = true, hive_partitioning = false, filename = true)"
     )
 
 

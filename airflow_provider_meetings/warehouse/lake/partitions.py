@@ -52,6 +52,11 @@ def days(store: Store, table: str) -> Iterator[str]:
             yield found[1]
 
 
+def exist(store: Store, table: str) -> bool:
+    """Return whether a table has a partition."""
+    return store.stat(key(table, DEFAULT)) is not None or any(days(store, table))
+
+
 def fetch(store: Store, name: str, path: Path) -> Precondition:
     """Download an object, and return the precondition for replacing it; no file is created without an object.
 

@@ -22,11 +22,8 @@ from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
 # The loader ignores columns that it does not know.
 _FROM, _ALSO, _TO = "__from_day", "__also_day", "__to_day"
-_SETTINGS = (
-    "SET autoinstall_known_extensions = false",
-    "SET threads = 1",  # the same rows result in the same bytes
-    "SET TimeZone = 'UTC'",
-)
+# With one thread the same rows result in the same bytes.
+_SETTINGS = "SET autoinstall_known_extensions = false; SET threads = 1; SET GLOBAL TimeZone = 'UTC'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +56,14 @@ class ScratchHook:
     conn_type = "duckdb"
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def get_conn(self) -> Any:
         import duckdb
 
-        connection = duckdb.connect(str(self._path))
-        for setting in _SETTINGS:
-            connection.execute(setting)
-        return connection
+        self.connection = duckdb.connect(str(path))
+        self.connection.execute(_SETTINGS)
+
+    def get_conn(self) -> Any:
+        """Return another connection: as fast as a cursor, with the same settings."""
+        return self.connection.cursor()
 
     def get_conn_id(self) -> str:
         return "scratch"
@@ -83,7 +79,7 @@ class Scratch:
         self._family = family
         hook = ScratchHook(path)
         self.engine = DuckDBEngine(hook)
-        self._connection = hook.get_conn()
+        self._connection = hook.connection
         self._run("CREATE TABLE __before (name VARCHAR, day VARCHAR, rows BIGINT, digest HUGEINT)")
         for table in family.tables:
             extended = table.to_metadata(MetaData())
