@@ -149,8 +149,7 @@ class Scratch:
         if table is head and not self._family.time:
             day = f"coalesce(t.{_FROM}, '{DEFAULT}')"
         elif table is head:
-            # Without a time zone: DuckDB would need an extension.
-            day = f"coalesce(strftime(make_timestamp(epoch_us(t.{self._family.time})), '%Y-%m-%d'), '{DEFAULT}')"
+            day = f"coalesce(strftime(t.{self._family.time}, '%Y-%m-%d'), '{DEFAULT}')"  # in UTC: see _SETTINGS
         elif table in self._family.owned:
             key = ", ".join(self._family.key)
             join = f"LEFT JOIN (SELECT {key}, {_TO} AS day FROM __placed_{head.name}) USING ({key})"
