@@ -14,9 +14,9 @@ from airflow_provider_meetings.operators.forget import ForgetOperator
 from tests.conftest import TaskInstance
 from tests.month.lives import NEVER, Life, Platform, runs
 from tests.month.test_month import BACKFILL, Month, a_month, figures_of
+from tests.transfers.everywhere import TENANTS
 
 FORGET, REBUILD = 7, 14
-TENANTS = {"feishu": "cli_bluewave0emulator", "wecom": "ww0bluewave0emulator"}
 
 
 @pytest.mark.parametrize("platform", ["feishu", "wecom"])
