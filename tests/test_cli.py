@@ -168,6 +168,9 @@ def test_unforget_removes_marks(
             marks.add(subject_hash(key.encode(), kind, "acme", "t", one), {})
     command = ("unforget", *urls, "--platform", "acme", "--tenant", "t", "--ids", "r1,o1", "-o")
     monkeypatch.delenv("AIRFLOW__MEETINGS__REDACT_KEY", raising=False)
+    with pytest.raises(SystemExit, match="2"):
+        run("unforget", *urls, "--platform", "acme", "--tenant", "t")
+    assert "--ids" in capsys.readouterr().err
     assert run(*command, "json") == 2
     assert "Set the option redact_key" in capsys.readouterr().err
     monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", key)

@@ -44,8 +44,8 @@ def _older_than(text: str, default: str) -> Arg:
     return _arg("--older-than", help=f"{text} (default: {default})", type=age, default=default, metavar="AGE")
 
 
-def _ids(flag: str, text: str, default: tuple[str, ...] = ()) -> Arg:
-    return _arg(flag, help=text, type=string_list_type, default=default, metavar="A,B")
+def _ids(flag: str, text: str, default: tuple[str, ...] = (), *, required: bool = False) -> Arg:
+    return _arg(flag, help=text, type=string_list_type, default=default, required=required, metavar="A,B")
 
 
 def _command(name: str, text: str, description: str, *args: Arg) -> ActionCommand:
@@ -102,7 +102,7 @@ def get_commands() -> list[CLICommand]:
             _arg("urls", nargs="+", metavar="url", help="The ledger, and each target, such as file:///data/lake"),
             _arg("--platform", required=True, help="The platform: feishu, wecom"),
             _arg("--tenant", required=True, help="The tenant, as in the rows"),
-            _ids("--ids", "Ids of recordings, persons and posts; for files of a kind ID/KIND"),
+            _ids("--ids", "Ids of recordings, persons and posts; for files of a kind ID/KIND", required=True),
             *_ROWS,
             ARG_OUTPUT,
         ),
